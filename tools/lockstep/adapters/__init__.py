@@ -1,0 +1,1 @@
+"""One outside tool per file; no decisions."""

@@ -1,0 +1,1 @@
+"""OCI images without a daemon: deterministic layers, manifests, and the store in a folder."""

@@ -1,0 +1,1 @@
+"""One workflow per verb: read, decide, write, and return a value."""

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes .venv with the locked packages of requirements/$1.lock (every file checked against its hash). Run by make, once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=$1
+python=${PYTHON:-python3}
+"$python" - <<'PY' || exit 2
+import sys
+if sys.version_info < (3, 11):
+    sys.exit(f"lockstep: Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}.\n"
+             "  fix: make PYTHON=python3.11 demo")
+PY
+if [ ! -x .venv/bin/python ]; then
+  echo "set-up: an environment in .venv (once)" >&2
+  if ! "$python" -m venv .venv 2>.venv-error.log; then
+    rm -rf .venv
+    echo "lockstep: $python cannot make a virtual environment (see .venv-error.log)." >&2
+    echo "  fix: install your system's venv package, for example: apt-get install python3-venv" >&2
+    exit 3
+  fi
+  rm -f .venv-error.log
+fi
+echo "set-up: locked packages from requirements/$kind.lock (once)" >&2
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "requirements/$kind.lock"
+# A path file instead of an editable build: nothing to compile, and `python -m demo` finds tools/ too.
+site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+echo "$PWD/tools" >"$site/lockstep-tools.pth"
+cat >.venv/bin/lockstep <<SH
+#!$PWD/.venv/bin/python
+import sys
+from lockstep.cli.main import main
+sys.exit(main())
+SH
+chmod +x .venv/bin/lockstep
+touch ".venv/$kind.done"
+[ "$kind" = tool ] || touch .venv/tool.done
