@@ -1,0 +1,21 @@
+"""`python -m embedding` serves; `python -m embedding openapi` prints the contract (needs PyYAML)."""
+
+import sys
+
+from embedding.contract import CONTRACT
+
+if sys.argv[1:] == ["openapi"]:
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        """Writes repeated parts out, for strict readers refuse anchors."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            """True: never an alias."""
+            return data is not None
+
+    yaml.dump(CONTRACT, sys.stdout, Plain, sort_keys=False, allow_unicode=True, width=110)
+else:
+    from embedding.app import main
+
+    main()

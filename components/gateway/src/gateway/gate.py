@@ -1,0 +1,70 @@
+"""`python -m gateway.gate`: asks a staged root one real question, and exits 0 when the answer is right, 1 at the deadline.
+
+Environment: ROOT_URL (its host name is the root's instance id) and GATE_DEADLINE_SECONDS (default 60).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway.service import environment
+
+WORDS = ("invoice", "total", "payment")  # printed large on the page, so that a weak but working ocr reads most of them
+COMPONENTS = {"gateway", "ocr", "embedding", "summarizer"}
+
+
+def fault(answer: httpx.Response, root: str) -> str:
+    """What is wrong with the root's answer to the page; empty when nothing is."""
+    if answer.status_code != 200:
+        return f"status {answer.status_code}: {answer.text[:300]}"
+    body: dict[str, Any] = answer.json()
+    text, served_by = str(body.get("text", "")).lower(), body.get("served_by") or {}
+    if sum(word in text for word in WORDS) < 2:
+        return f"the page says {WORDS}, the answer's text is {text[:200]!r}"
+    if not COMPONENTS <= set(served_by):
+        return f"served_by names {sorted(served_by)}, expected at least {sorted(COMPONENTS)}"
+    if not body.get("summary") or not any(body.get("embedding") or []):
+        return "the summary or the embedding is empty"
+    header = answer.headers.get("x-lockstep-release", "")
+    if header != served_by["gateway"] or (root.startswith("gateway-") and header != root):
+        return f"asked {root}, x-lockstep-release is '{header}', served_by names '{served_by['gateway']}'"
+    return ""
+
+
+def ask(client: httpx.Client, url: str, page: bytes) -> str:
+    """What is wrong with the root at `url`; empty when nothing is."""
+    try:
+        answer = client.post(f"{url}/documents", content=page, headers={"content-type": "image/png"})
+        return fault(answer, urlsplit(url).hostname or url)
+    except (httpx.HTTPError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def main() -> int:
+    """The exit code: 0 when the root answered as it should before the deadline, 1 otherwise."""
+    url = environment("ROOT_URL", "http://gateway-0123456789").rstrip("/")
+    deadline = time.monotonic() + float(os.environ.get("GATE_DEADLINE_SECONDS", "60"))
+    page = resources.files("gateway").joinpath("gate.png").read_bytes()
+    pause, wrong = 0.1, "not asked yet"
+    with httpx.Client(timeout=10.0) as client:
+        while (left := deadline - time.monotonic()) > 0:
+            client.timeout = httpx.Timeout(max(0.1, min(10.0, left)))
+            wrong = ask(client, url, page)
+            if not wrong:
+                print(f"{url} answers as a whole release")
+                return 0
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 1.5, 1.0)
+    print(f"{url} did not pass the gate: {wrong}.  fix: see the logs of its instances", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
