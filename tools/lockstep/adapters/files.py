@@ -6,38 +6,127 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from lockstep.core.errors import OutsideError
 
 
+@dataclass
+class Part:
+    """A file being written. It gets its name, `target`, at the end: a blob's name is the digest of all its bytes."""
+
+    stream: BinaryIO
+    target: Path | None = None
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose bytes become `path` when the block ends well, and vanish when it does not.
+def placing(folder: Path) -> Iterator[Part]:
+    """A part whose bytes become `part.target` when the block ends well, and vanish when it does not or leaves no target.
 
     The file is flushed to disk before it is renamed, so a crash leaves the old file or the whole new one.
+    `folder` holds the unfinished file and is on the same file system as the target.
 
     Raises:
         OutsideError: the disk is full or the folder cannot be written, with the path.
     """
+    with wrapped(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
+    unfinished = Path(name)
+    try:
+        with wrapped(folder), os.fdopen(handle, "wb") as stream:
+            part = Part(stream)
+            yield part
+            stream.flush()
+            if part.target:
+                os.fsync(stream.fileno())
+        if part.target:
+            with wrapped(part.target):
+                part.target.parent.mkdir(parents=True, exist_ok=True)
+                unfinished.chmod(0o644)  # mkstemp makes 0600; the umask must not decide
+                unfinished.replace(part.target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose bytes become `path` when the block ends well, and vanish when it does not; as in placing.
+
+    Raises:
+        OutsideError: the disk is full or the folder cannot be written, with the path.
+    """
+    with placing(path.parent) as part:
+        yield part.stream
+        part.target = path
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """An empty folder that becomes `path` when the block ends well, and vanishes when it does not.
+
+    Somebody else may have made `path` meanwhile; theirs is kept then. Files in it are written with put_file.
+    """
     with wrapped(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    part = Path(name)
+        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
     try:
-        with wrapped(path), os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield unfinished
         with wrapped(path):
-            part.chmod(0o644)  # mkstemp makes 0600; the umask must not decide
-            part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+            unfinished.chmod(0o755)  # mkdtemp makes 0700
+            with contextlib.suppress(FileExistsError):
+                _rename_new(unfinished, path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder that vanishes when the block ends; for programs that write files of their own."""
+    with wrapped(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=".part-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rename_new(unfinished: Path, path: Path) -> None:
+    """Renames a folder. Raises FileExistsError where one stands (rename(2) says ENOTEMPTY for that)."""
+    try:
+        unfinished.rename(path)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise FileExistsError(path) from error
         raise
+
+
+def put_file(path: Path, chunks: Iterable[bytes], mode: int) -> None:
+    """Makes one new file below a new_folder; the folder's rename makes it visible, so it is not synced by itself."""
+    with wrapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            stream.writelines(chunks)
+        path.chmod(mode)
+
+
+def put_folder(path: Path) -> None:
+    """Makes one folder below a new_folder."""
+    with wrapped(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def put_link(path: Path, target: str) -> None:
+    """Makes one new symbolic link below a new_folder."""
+    with wrapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
 
 
 def write(path: Path, data: bytes) -> None:
@@ -54,6 +143,13 @@ def read(path: Path) -> bytes:
     """
     with wrapped(path):
         return path.read_bytes()
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames a file within one file system; what stood at the target is replaced."""
+    with wrapped(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
 
 
 def remove(path: Path) -> None:
@@ -81,3 +177,41 @@ def wrapped(path: Path) -> Iterator[None]:
     except OSError as error:
         fix = "free disk space, then run the same command again" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "check the path and its permissions"
         raise OutsideError(f"{error.strerror or error}", where=str(path), fix=fix) from error
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with everything in it, if it is there."""
+    with wrapped(path), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def fresh_log(path: Path) -> BinaryIO:
+    """An empty, unbuffered stream at `path`; what was there before is kept once, as `path` with `.1` added."""
+    with wrapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(path.with_name(path.name + ".1"))
+        return path.open("ab", buffering=0)
+
+
+@contextlib.contextmanager
+def held_alone(path: Path, owner: str) -> Iterator[None]:
+    """Holds `path` as long as the block or the process lasts, with `owner` written in it.
+
+    Raises:
+        OutsideError: another process holds it; the message names its owner.
+    """
+    with wrapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+b")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            stream.seek(0)
+            other = stream.read().decode(errors="replace").strip()
+            raise OutsideError(f"{other or 'another process'} is at work here", where=str(path), fix="stop that one first") from error
+        stream.truncate(0)
+        stream.write(owner.encode())
+        stream.flush()
+        yield

@@ -1,0 +1,166 @@
+"""A store in a folder: an OCI image layout, which skopeo, crane, podman and BuildKit read as well.
+
+One layout holds several repositories, so that components share layers: the tag `ocr:release-1.2.0` in index.json is the tag
+`release-1.2.0` of the repository `ocr`. Blobs are written under another name, synced and renamed; index.json is changed
+under a lock. A reader needs no lock: it sees the old index or the new one.
+
+Source: OCI image-spec v1.1.0, image-layout.md (https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lockstep.adapters import files
+from lockstep.core.document import format_json
+from lockstep.core.errors import OutsideError, UsageError
+from lockstep.core.names import Digest
+from lockstep.oci.image import MANIFEST_TYPE, parse_manifest
+from lockstep.oci.layer import Layer
+from lockstep.oci.store import Fill, Hashed, read_blob, writing
+
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"  # image-spec v1.1.0, annotations.md
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")  # distribution-spec v1.1.0, "Pulling manifests"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One repository of an image layout; a Store.
+
+    Args:
+        folder: The layout's folder; made by the first write.
+        repository: Prefix of this repository's tags, such as `ocr`; empty for a layout with one repository.
+    """
+
+    folder: Path
+    repository: str = ""
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there. It may still be damaged: readers verify."""
+        return self._blob(digest).is_file()
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The blob's bytes, unverified.
+
+        Raises:
+            OutsideError: it is not there.
+        """
+        try:
+            return self._blob(digest).open("rb")
+        except FileNotFoundError as error:
+            raise OutsideError(
+                f"blob {digest} is not in the image store",
+                where=str(self.folder),
+                fix="build it again: lockstep build",
+            ) from error
+        except OSError as error:
+            raise OutsideError(
+                f"blob {digest}: {error.strerror}",
+                where=str(self.folder),
+                fix="check the folder's permissions",
+            ) from error
+
+    def put(self, name: str, fill: Fill) -> Layer:
+        """Digest and size of what `fill` wrote; all of it is stored, or nothing. A blob that is there is not written again.
+
+        Raises:
+            OutsideError: the disk is full or fails; names what was being written.
+        """
+        _make(self.folder)
+        try:
+            with files.placing(self.folder / "unfinished") as part:
+                hashed = Hashed(part.stream)
+                fill(hashed)
+                if not self._is_stored(hashed.layer):
+                    part.target = self._blob(hashed.layer.digest)
+        except OutsideError as error:
+            if not isinstance(error.__cause__, OSError) or not error.where.startswith(str(self.folder)):
+                raise
+            raise OutsideError(
+                f"cannot store {name}: {error.what}", where=error.where, fix=error.fix
+            ) from error.__cause__
+        return hashed.layer
+
+    def manifest(self, digest: Digest) -> bytes:
+        """The manifest's bytes, verified.
+
+        Raises:
+            OutsideError: it is not there or damaged.
+        """
+        return read_blob(self, digest)
+
+    def tag(self, name: str, manifest: bytes) -> Digest:
+        """The manifest's digest; the manifest is stored and the tag names it from now on."""
+        reference = self._reference(name)
+        parse_manifest(manifest, name)
+        digest = self.put(f"manifest of {reference}", writing(manifest)).digest
+        with files.locked(self.folder / ".lock"):
+            entries = [entry for entry in self._entries() if _ref_name(entry) != reference]
+            media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
+            entries.append({
+                "mediaType": media_type, "digest": digest, "size": len(manifest), "annotations": {REF_NAME: reference},
+            })  # fmt: skip
+            entries.sort(key=lambda entry: (_ref_name(entry), str(entry.get("digest"))))
+            files.write(self.folder / "index.json", _index(entries))
+        return digest
+
+    def tags(self) -> dict[str, Digest]:
+        """Every tag of this repository and the manifest that it names, sorted by tag."""
+        named = ((_ref_name(entry), Digest(entry["digest"])) for entry in self._entries() if _ref_name(entry))
+        split = ((name.rpartition(":"), digest) for name, digest in named)
+        return dict(
+            sorted((tag, digest) for (repository, _, tag), digest in split if repository == self.repository)
+        )
+
+    def _blob(self, digest: Digest) -> Path:
+        return self.folder / "blobs" / "sha256" / digest.hex
+
+    def _is_stored(self, layer: Layer) -> bool:
+        """A blob of another size is damage (a disk that filled up in another program) and is written again."""
+        try:
+            return self._blob(layer.digest).stat().st_size == layer.size
+        except FileNotFoundError:
+            return False
+
+    def _reference(self, tag: str) -> str:
+        if not _TAG.fullmatch(tag):
+            raise UsageError(
+                f"{tag!r} is not a tag; a good one: release-1.2.0", fix="use letters, digits and . _ -"
+            )
+        return f"{self.repository}:{tag}" if self.repository else tag
+
+    def _entries(self) -> list[dict[str, Any]]:
+        path = self.folder / "index.json"
+        if not path.exists():
+            return []
+        try:
+            entries = json.loads(files.read(path))["manifests"]
+            if not all(Digest(entry["digest"]) for entry in entries):
+                return []
+        except (ValueError, KeyError, TypeError) as error:
+            fix = "restore the file, or remove the folder and build again"
+            raise OutsideError(f"not an OCI image index: {error}", where=str(path), fix=fix) from error
+        return list(entries)
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder a layout, with an index that has no image yet, if it is not one."""
+    if (folder / "oci-layout").exists():
+        return
+    with files.locked(folder / ".lock"):
+        if not (folder / "index.json").exists():
+            files.write(folder / "index.json", _index([]))
+        files.write(folder / "oci-layout", format_json({"imageLayoutVersion": "1.0.0"}).encode())
+
+
+def _index(entries: list[dict[str, Any]]) -> bytes:
+    return format_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}).encode()
+
+
+def _ref_name(entry: dict[str, Any]) -> str:
+    return str((entry.get("annotations") or {}).get(REF_NAME, ""))

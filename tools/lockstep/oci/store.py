@@ -1,0 +1,172 @@
+"""Stores of images: what is asked of one, whether it is a folder (layout.py) or, later, a registry over HTTP.
+
+A store holds one repository. Layers go in by being written, because a layer's digest is known only after its last byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+from lockstep.core.errors import OutsideError
+from lockstep.core.names import Digest, digest_of
+from lockstep.oci.image import Image, parse_manifest
+from lockstep.oci.layer import CHUNK, Layer, Sink
+
+Fill = Callable[[Sink], None]
+
+
+class BlobStore(Protocol):
+    """Bytes by digest."""
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there. It may still be damaged: readers verify."""
+        ...
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The blob's bytes, unverified. Raises OutsideError if it is not there."""
+        ...
+
+    def put(self, name: str, fill: Fill) -> Layer:
+        """Digest and size of what `fill` wrote; all of it is stored, or nothing.
+
+        Args:
+            name: What it is, in words for errors, such as `components/ocr weights/ocr.npz`.
+            fill: Called once with the sink. What it raises passes through, and nothing is stored then.
+        """
+        ...
+
+
+class ManifestStore(Protocol):
+    """Image manifests by digest, and tags, which are names that can move."""
+
+    def manifest(self, digest: Digest) -> bytes:
+        """The manifest's bytes, verified. Raises OutsideError if it is not there or damaged."""
+        ...
+
+    def tag(self, name: str, manifest: bytes) -> Digest:
+        """The manifest's digest; the manifest is stored and the tag names it from now on."""
+        ...
+
+    def tags(self) -> dict[str, Digest]:
+        """Every tag and the manifest that it names, sorted by tag."""
+        ...
+
+
+class Store(BlobStore, ManifestStore, Protocol):
+    """One repository of images."""
+
+
+class Hashed:
+    """A sink that counts and hashes what passes to another sink, or to none."""
+
+    def __init__(self, sink: Sink | None = None) -> None:
+        self._sink = sink
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes, /) -> None:
+        """Hashes the bytes and passes them on."""
+        self._sha256.update(data)
+        self._size += len(data)
+        if self._sink:
+            self._sink.write(data)
+
+    @property
+    def layer(self) -> Layer:
+        """Digest and size of all bytes so far."""
+        return Layer(Digest(f"sha256:{self._sha256.hexdigest()}"), self._size)
+
+
+def layer_of(fill: Fill) -> Layer:
+    """Digest and size of what `fill` writes, stored nowhere."""
+    hashed = Hashed()
+    fill(hashed)
+    return hashed.layer
+
+
+def put_image(store: Store, image: Image, tag: str) -> Digest:
+    """The image's digest, once its configuration and manifest are stored under the tag. Its layers must be there already.
+
+    Raises:
+        OutsideError: a layer is not in the store.
+    """
+    for layer in image.layers:
+        if not store.has(layer.digest):
+            raise OutsideError(
+                f"layer {layer.digest} of {tag} is not in the store",
+                where=tag,
+                fix="build it again: lockstep build",
+            )
+    store.put(f"configuration of {tag}", writing(image.config))
+    return store.tag(tag, image.manifest)
+
+
+def copy_image(source: Store, target: Store, digest: Digest, tag: str) -> int:
+    """How many bytes had to be copied. Blobs come first and the tag last, so a tag never names what is not there.
+
+    Raises:
+        OutsideError: a blob is missing or damaged in the source; names it.
+    """
+    data = source.manifest(digest)
+    manifest = parse_manifest(data, str(digest))
+    copied = 0
+    for blob in (*manifest.layers, manifest.config):
+        if not target.has(blob.digest):
+            copied += target.put(f"blob {blob.digest} of {tag}", _verified_copy(source, blob.digest)).size
+    target.tag(tag, data)
+    return copied
+
+
+def read_blob(store: BlobStore, digest: Digest) -> bytes:
+    """All bytes of a small blob, verified.
+
+    Raises:
+        OutsideError: not there, or its bytes have another digest.
+    """
+    with store.open(digest) as stream:
+        data = stream.read()
+    if digest_of(data) != digest:
+        raise damaged(digest, digest_of(data))
+    return data
+
+
+def verify_blob(store: BlobStore, digest: Digest) -> int:
+    """The blob's size in bytes, after all of them were read and hashed.
+
+    Raises:
+        OutsideError: not there, or its bytes have another digest.
+    """
+    hashed = Hashed()
+    _verified_copy(store, digest)(hashed)
+    return hashed.layer.size
+
+
+def damaged(digest: Digest, found: Digest) -> OutsideError:
+    """The error for a blob whose bytes are not those of its name."""
+    return OutsideError(
+        f"damaged blob: its bytes have {found}, its name says {digest}", where=str(digest),
+        fix="delete it from the store, then build or copy the image again",
+    )  # fmt: skip
+
+
+def _verified_copy(source: BlobStore, digest: Digest) -> Fill:
+    def fill(sink: Sink) -> None:
+        hashed = Hashed(sink)
+        with source.open(digest) as stream:
+            shutil.copyfileobj(stream, hashed, CHUNK)
+        if hashed.layer.digest != digest:
+            raise damaged(digest, hashed.layer.digest)
+
+    return fill
+
+
+def writing(data: bytes) -> Fill:
+    """The fill that writes these bytes."""
+
+    def fill(sink: Sink) -> None:
+        sink.write(data)
+
+    return fill

@@ -1,0 +1,117 @@
+"""Images as folders, for running them on this machine without a container.
+
+Only Lockstep's own layers are unpacked: uncompressed, without deletions, devices and hard links. The archive is believed in nothing:
+its digest is checked while it is read, no path or link leaves the folder, and modes are 644 and 755 whatever it says.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from lockstep.adapters import files
+from lockstep.core.errors import LockstepError, OutsideError
+from lockstep.core.names import Digest
+from lockstep.oci.image import Descriptor, parse_manifest
+from lockstep.oci.layer import CHUNK, LAYER_TYPE, Entry, InvalidEntry, check
+from lockstep.oci.store import Hashed, Store, damaged
+
+
+def unpacked(store: Store, image: Digest, cache: Path) -> Path:
+    """The folder with the image's files, `cache/<hex digest>`; made if it is not there, whole or not at all.
+
+    Args:
+        store: Holds the image.
+        image: Digest of its manifest.
+        cache: Folder of unpacked images; two processes may share it.
+
+    Raises:
+        OutsideError: a blob is missing or damaged, or the disk is full.
+        LockstepError: a layer is not one of ours: compressed, or with entries that ours never have.
+    """
+    target = cache / image.hex
+    if target.is_dir():
+        return target
+    manifest = parse_manifest(store.manifest(image), str(image))
+    with files.new_folder(target) as folder:
+        for layer in manifest.layers:
+            _unpack(store, layer, folder)
+    return target
+
+
+class _Reader:
+    """A stream that hashes what is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.hashed = Hashed()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.hashed.write(data)
+        return data
+
+
+def _unpack(store: Store, layer: Descriptor, folder: Path) -> None:
+    if layer.media_type != LAYER_TYPE:
+        raise LockstepError(
+            f"cannot unpack a layer of type {layer.media_type}", where=str(layer.digest),
+            fix="run this image with a container runtime; only layers that Lockstep wrote run without one",
+        )  # fmt: skip
+    with store.open(layer.digest) as stream:
+        reader = _Reader(stream)
+        try:
+            with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|", bufsize=CHUNK) as archive:
+                for member in archive:
+                    _place(archive, member, folder)
+        except tarfile.TarError as error:
+            _rest(reader, layer)
+            raise OutsideError(
+                f"not a tar archive: {error}", where=str(layer.digest), fix="build it again: lockstep build"
+            ) from error
+        _rest(reader, layer)
+
+
+def _rest(reader: _Reader, layer: Descriptor) -> None:
+    """Reads to the end; the digest is that of all bytes."""
+    while reader.read(CHUNK):
+        pass
+    if reader.hashed.layer.digest != layer.digest:
+        raise damaged(layer.digest, reader.hashed.layer.digest)
+
+
+def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Makes one member below the folder; a later layer's file takes the place of an earlier one's."""
+    path = folder / member.name
+    check(
+        Entry(
+            member.name, 0, lambda: cast("BinaryIO", None), 0o644, member.linkname if member.issym() else ""
+        )
+    )
+    above = [parent for parent in path.parents if folder in parent.parents]
+    if any(parent.is_symlink() or parent.is_file() for parent in above):
+        raise InvalidEntry("an entry below a link or a file", where=member.name, fix="build the image again")
+    if member.isdir():
+        files.put_folder(path)
+        return
+    if path.is_dir() and not path.is_symlink():
+        raise InvalidEntry(
+            "a file in the place of a folder of a lower layer", where=member.name, fix="rename one of them"
+        )
+    files.remove(path)
+    if member.issym():
+        files.put_link(path, member.linkname)
+    elif member.isreg():
+        files.put_file(path, _bytes(archive, member), 0o755 if member.mode & 0o111 else 0o644)
+    else:
+        raise InvalidEntry(
+            "neither a file nor a folder nor a symbolic link", where=member.name, fix="build the image again"
+        )
+
+
+def _bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    stream = archive.extractfile(member)
+    while stream and (chunk := stream.read(CHUNK)):
+        yield chunk
