@@ -1,8 +1,10 @@
 """DVC: where the bytes of a pointer are. DVC itself is only started to fetch; nothing of it is imported.
 
-Nothing found here is believed: DVC accepts damaged bytes from most remotes, so whoever reads them hashes them again.
+Nothing found here is believed: DVC accepts damaged bytes from most remotes, so whoever reads them hashes them
+again.
 
-Source: DVC 3.x; cache layout files/md5/<2>/<30>, .dvc/config and .dvc/config.local in the form of configparser.
+Source: DVC 3.x; cache layout files/md5/<2>/<30>, .dvc/config and .dvc/config.local in the form of
+configparser.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Config:
-    """What .dvc/config and .dvc/config.local say: cache folder, name of the default remote, folders of local remotes by name."""
+    """What .dvc/config and .dvc/config.local say: cache folder, name of the default remote, folders of local
+    remotes by name.
+    """
 
     cache: Path
     default: str
@@ -51,8 +55,8 @@ def repository_of(folder: Path) -> Path | None:
 def candidates(pointer: Pointer, place: Place) -> Iterator[Path]:
     """Files that may hold the pointer's bytes, nearest first; none has been hashed.
 
-    They are: the working copy, DVC's cache, the local remote, and the cache again after `dvc fetch`. Take the next one when the
-    bytes of one are wrong; the later ones are looked for only then.
+    They are: the working copy, DVC's cache, the local remote, and the cache again after `dvc fetch`. Take the
+    next one when the bytes of one are wrong; the later ones are looked for only then.
     """
     near = (place.folder / pointer.path).parent / Path(pointer.name).name
     if near.is_file():
@@ -102,15 +106,18 @@ def missing(pointer: Pointer, place: Place) -> OutsideError:
         if repository
         else "the working copy (no .dvc/config above it)"
     )
+    wanted = f"{pointer.name} (md5 {pointer.md5}, {pointer.size} bytes)"
     return OutsideError(
-        f"{place.component}: the bytes of {pointer.name} (md5 {pointer.md5}, {pointer.size} bytes) are not in {where}",
+        f"{place.component}: the bytes of {wanted} are not in {where}",
         where=pointer.where,
         fix=f"run `dvc pull {place.folder / pointer.path}`, or `dvc push` where the file was added",
     )
 
 
 def _local_remote(config: Config, pointer: Pointer) -> Path | None:
-    """The folder of the pointer's remote; None if it has none or it is not a folder. Relative ones start at .dvc/."""
+    """The folder of the pointer's remote; None if it has none or it is not a folder. Relative ones start at
+    .dvc/.
+    """
     url = config.remotes.get(pointer.remote or config.default, "").removeprefix("file://")
     return (config.folder / url).resolve() if url and "://" not in url else None
 

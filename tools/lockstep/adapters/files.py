@@ -16,6 +16,9 @@ from typing import BinaryIO
 from lockstep.core.errors import OutsideError
 
 
+_PART = ".part-"  # begins the name of whatever is not finished
+
+
 @dataclass
 class Part:
     """A file being written. It gets its name, `target`, at the end: a blob's name is the digest of all its bytes."""
@@ -36,8 +39,7 @@ def placing(folder: Path) -> Iterator[Part]:
     """
     with wrapped(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
-    unfinished = Path(name)
+        handle, unfinished = _unfinished(folder)
     try:
         with wrapped(folder), os.fdopen(handle, "wb") as stream:
             part = Part(stream)
@@ -52,6 +54,24 @@ def placing(folder: Path) -> Iterator[Part]:
                 unfinished.replace(part.target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _unfinished(folder: Path) -> tuple[int, Path]:
+    """A new file and its name; locked as long as it is open, so that `sweep` tells it from what a killed process left."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=_PART)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if Path(name).exists():
+            return handle, Path(name)
+        os.close(handle)  # swept in the moment before it was locked
+
+
+def sweep(folder: Path) -> None:
+    """Removes the unfinished files that killed processes left in the folder; those still being written stay."""
+    for left in folder.glob(f"{_PART}*"):
+        with contextlib.suppress(OSError), left.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 @contextlib.contextmanager
@@ -74,7 +94,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with wrapped(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
+        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=_PART))
     try:
         yield unfinished
         with wrapped(path):
@@ -90,7 +110,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """An empty folder that vanishes when the block ends; for programs that write files of their own."""
     with wrapped(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=".part-"))
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=_PART))
     try:
         yield folder
     finally:

@@ -1,4 +1,5 @@
-"""pip: brings the wheels of a lock for a stated platform into a cache. Which package index, is pip's own configuration.
+"""pip: brings the wheels of a lock for a stated platform into a cache. Which package index, is pip's own
+configuration.
 
 pip's choice among the files of a lock is remembered, so the same lock asks no network again.
 """
@@ -22,7 +23,8 @@ from lockstep.core.names import Digest, digest_of
 from lockstep.oci.requirements import Requirement
 from lockstep.oci.wheels import Wheel, sha256_of
 
-# Newest C library that a wheel may ask for, as in manylinux_2_28; every distribution served in 2026 has it or a newer one. PEP 600.
+# Newest C library that a wheel may ask for, as in manylinux_2_28 (PEP 600); every distribution still
+# maintained in 2026 has it or a newer one.
 _GLIBC = 28
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}  # PEP 600, "Legacy manylinux tags"
@@ -47,7 +49,8 @@ class Pip:
         """One wheel per requirement, in their order, each with a hash that its requirement lists.
 
         Raises:
-            Refused: a requirement has no wheel for the platform, or only one with other bytes; all such, with file:line.
+            Refused: a requirement has no wheel for the platform, or only one with other bytes; all such, with
+                file:line.
             OutsideError: pip failed otherwise, such as for want of a network.
         """
         lacking = [one for one in requirements if not self._remembered(one, platform)]
@@ -100,12 +103,14 @@ class Pip:
         pinned = f"{requirement.name}=={requirement.version}"
         if "DO NOT MATCH THE HASHES" in said:
             got = re.search(r"Got\s+([0-9a-f]{64})", said)
-            what = f"{pinned}: the index's wheel has sha256:{got[1] if got else '?'}, the lock lists {len(requirement.hashes)} others"
+            lists = f"the lock lists {', '.join(requirement.hashes)}"
+            what = f"{pinned}: the index's wheel has sha256:{got[1] if got else '?'}, {lists}"
             fix = "find out who changed the file; if it is meant, make the lock again"
             return Finding("requirements/hash", requirement.where, what, fix, self.component)
         if "No matching distribution found" in said and not any(sign in said for sign in _NETWORK):
-            what = f"{pinned} has no wheel for {platform.os}/{platform.arch}, python {platform.python}, glibc 2.{_GLIBC}"
-            fix = "pin a version that has one, or build one once (pip wheel) and put it where pip finds it; source is never compiled here"
+            machine = f"{platform.os}/{platform.arch}, python {platform.python}, glibc 2.{_GLIBC}"
+            what = f"{pinned} has no wheel for {machine}; source is never compiled here"
+            fix = "pin a version that has one, or build one once (pip wheel) and put it where pip finds it"
             return Finding("requirements/wheel", requirement.where, what, fix, self.component)
         raise OutsideError(
             f"pip could not bring {pinned}: {said.strip()[-1000:]}",
@@ -126,8 +131,9 @@ def _command(platform: Platform) -> list[str]:
     tags = [option for tag in _tags(platform) for option in ("--platform", tag)]
     abi = f"cp{platform.python.replace('.', '')}"
     return [
-        sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--no-deps", "--require-hashes", "--no-input", "--quiet",
-        "--disable-pip-version-check", "--implementation", "cp", "--python-version", platform.python, "--abi", abi, *tags,
+        sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--no-deps", "--require-hashes",
+        "--no-input", "--quiet", "--disable-pip-version-check",
+        "--implementation", "cp", "--python-version", platform.python, "--abi", abi, *tags,
     ]  # fmt: skip
 
 

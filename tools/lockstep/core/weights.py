@@ -1,7 +1,7 @@
 """Weights: the DVC pointers that people commit, and weights.lock, which says by sha256 what they point to.
 
-A pointer names bytes by md5, in a format that DVC owns; only what can be hashed again is accepted. The lock is written by one
-pass over the bytes, and from then on plan and release read the lock and never the bytes.
+A pointer names bytes by md5, in a format that DVC owns; only what can be hashed again is accepted. The lock
+is written by one pass over the bytes, and from then on plan and release read the lock and never the bytes.
 
 Source: DVC 3.x, documentation of .dvc files, checked against the code.
 """
@@ -109,7 +109,8 @@ def parse_pointer(text: str, path: str, component: str) -> Pointer:
 
     Raises:
         InvalidDocument: not YAML; with file:line.
-        Refused: it points to something that cannot be hashed again, or is not understood; every problem, with its fix.
+        Refused: it points to something that cannot be hashed again, or is not understood; every problem, with
+            its fix.
     """
     document = parse_authored(text, f"components/{component}/{path}")
     out, found = _out(document, component)
@@ -149,7 +150,8 @@ def format_lock(lock: WeightsLock, component: str) -> str:
 
 
 def stale(component: str, lock: WeightsLock | None, pointers: Iterable[Pointer]) -> tuple[Finding, ...]:
-    """Where the lock does not say what the pointers say; empty if it is up to date. Compares, reads no weights.
+    """Where the lock does not say what the pointers say; empty if it is up to date. Compares, reads no
+    weights.
 
     Args:
         component: The component's name.
@@ -227,8 +229,12 @@ def _out_findings(out: dict[str, Any], document: Document, component: str) -> li
         )
         return found
     if out.get("hash") != "md5":
-        what = f"hash: {out.get('hash') or 'absent'}; DVC 2 hashed text after changing its line ends, so the bytes cannot be checked"
-        refuse("hash", what, again)
+        found_hash = out.get("hash") or "absent"
+        refuse(
+            "hash",
+            f"hash: {found_hash}; DVC 2 changed line ends before it hashed: no proof of the bytes",
+            again,
+        )
     if not DvcMd5.pattern.fullmatch(md5):
         refuse("md5", f"{md5 or 'no value'} is not an md5; a good one: {DvcMd5.example}", again)
     if not _SIZE.fullmatch(size):

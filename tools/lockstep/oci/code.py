@@ -20,7 +20,8 @@ class TreeFile:
 
     Args:
         path: In the image, below app/: relative to the folder that `code:` names.
-        mode: As Git has it: 100644, 100755 or 120000 (a symbolic link). 160000 is a submodule, which has no bytes here.
+        mode: As Git has it: 100644, 100755 or 120000 (a symbolic link). 160000 is a submodule, which has no
+            bytes here.
         size: Bytes of the blob.
         opener: Opens the blob's bytes.
         target: Of a symbolic link: the blob's text.
@@ -36,7 +37,9 @@ class TreeFile:
 
 
 def code_entries(component: str, tree: Iterable[TreeFile]) -> tuple[tuple[Entry, ...], tuple[Finding, ...]]:
-    """The entries of the code layer, sorted by path, and what stands in its way. With findings the entries are not complete."""
+    """The entries of the code layer, sorted by path, and what stands in its way. With findings the entries
+    are not complete.
+    """
     entries, found = [], []
     for file in sorted(tree, key=lambda file: file.path):
         problem = _problem(file)

@@ -1,6 +1,7 @@
 """Images as values: the two JSON documents that make layers an image. Pure; nothing is read or stored here.
 
-Source: OCI image-spec v1.1.0, manifest.md and config.md (https://github.com/opencontainers/image-spec/tree/v1.1.0).
+Source: OCI image-spec v1.1.0, manifest.md and config.md
+(https://github.com/opencontainers/image-spec/tree/v1.1.0).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from lockstep.oci.layer import LAYER_TYPE, Layer
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+SCHEMA_VERSION = 2  # manifest.md, "Image Manifest Property Descriptions"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -56,7 +58,9 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Image:
-    """The bytes of a manifest and of its configuration, and the layers that we made for it (not those of its base)."""
+    """The bytes of a manifest and of its configuration, and the layers that we made for it (not those of its
+    base).
+    """
 
     manifest: bytes
     config: bytes
@@ -69,7 +73,9 @@ class Image:
 
 
 def image_of(layers: Sequence[Layer], platform: Platform, settings: Settings | None = None) -> Image:
-    """The image of these layers, lowest first. Carries no time and no history; equal arguments give equal bytes."""
+    """The image of these layers, lowest first. Carries no time and no history; equal arguments give equal
+    bytes.
+    """
     config: dict[str, Any] = {
         "architecture": platform.arch,
         "os": platform.os,
@@ -78,7 +84,7 @@ def image_of(layers: Sequence[Layer], platform: Platform, settings: Settings | N
     _set(config, settings or Settings())
     data = format_json(config).encode()
     manifest = {
-        "schemaVersion": 2,
+        "schemaVersion": SCHEMA_VERSION,
         "mediaType": MANIFEST_TYPE,
         "config": _descriptor(CONFIG_TYPE, digest_of(data), len(data)),
         "layers": [_descriptor(LAYER_TYPE, layer.digest, layer.size) for layer in layers],
@@ -89,7 +95,8 @@ def image_of(layers: Sequence[Layer], platform: Platform, settings: Settings | N
 def appended(manifest: bytes, config: bytes, layers: Sequence[Layer], settings: Settings) -> Image:
     """The image of a base and layers on top. What `settings` leaves empty stays as in the base.
 
-    The base keeps its own media types and fields; only a configuration in Docker's form is taken as it is, both forms have the same fields used here.
+    The base keeps its own media types and fields; only a configuration in Docker's form is taken as it is,
+    both forms have the same fields used here.
 
     Raises:
         InvalidManifest: the base's manifest or configuration is not what the specification says.
@@ -112,17 +119,16 @@ def appended(manifest: bytes, config: bytes, layers: Sequence[Layer], settings: 
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
-    """The descriptors of an image manifest. Properties that the specification does not know are passed over, as it demands.
+    """The descriptors of an image manifest. Properties that the specification does not know are passed over,
+    as it demands.
 
     Raises:
-        InvalidManifest: not JSON, not a manifest of one image (an index is not), or a field is missing or of the wrong form.
+        InvalidManifest: not JSON, not a manifest of one image (an index is not), or a field is missing or of
+            the wrong form.
     """
     top = _object(data, where)
-    if top.get("schemaVersion") != 2 or top.get("mediaType", MANIFEST_TYPE) not in {
-        MANIFEST_TYPE,
-        DOCKER_MANIFEST_TYPE,
-    }:
-        found = top.get("mediaType", "no mediaType")
+    found = top.get("mediaType", MANIFEST_TYPE)
+    if top.get("schemaVersion") != SCHEMA_VERSION or found not in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE):
         raise InvalidManifest(
             f"not the manifest of one image: {found}",
             where=where,

@@ -1,9 +1,12 @@
-"""Layers: uncompressed tar archives whose bytes depend on the paths, modes and contents of their files, and on nothing else.
+"""Layers: uncompressed tar archives whose bytes depend on the paths, modes and contents of their files, and
+on nothing else.
 
-The header is written here and not by `tarfile`, whose choice of extensions has changed between Python versions: layer bytes are part
-of a release's identity. Being uncompressed, a layer's digest is also its diff id.
+The header is written here and not by `tarfile`, whose choice of extensions has changed between Python
+versions: layer bytes are part of a release's identity. Being uncompressed, a layer's digest is also its diff
+id.
 
-Source: OCI image-spec v1.1.0, layer.md (https://github.com/opencontainers/image-spec/blob/v1.1.0/layer.md); POSIX.1-2017, pax.
+Source: OCI image-spec v1.1.0, layer.md (https://github.com/opencontainers/image-spec/blob/v1.1.0/layer.md);
+POSIX.1-2017, pax.
 """
 
 from __future__ import annotations
@@ -81,9 +84,11 @@ def link_entry(path: str, target: str) -> Entry:
 
 
 def write_layer(entries: Iterable[Entry], sink: Sink) -> None:
-    """Nothing; writes the tar archive to the sink in constant memory. The store, or `Hashed`, says which layer it is.
+    """Nothing; writes the tar archive to the sink in constant memory. The store, or `Hashed`, says which
+    layer it is.
 
-    Entries come out sorted by the bytes of their paths, each parent folder once before what it holds; times, owners and groups are 0.
+    Entries come out sorted by the bytes of their paths, each parent folder once before what it holds; times,
+    owners and groups are 0.
 
     Raises:
         InvalidEntry: see `ordered`.
@@ -119,7 +124,8 @@ def ordered(entries: Iterable[Entry]) -> tuple[Entry | str, ...]:
     """Folders (as str) and entries in the order of the archive.
 
     Raises:
-        InvalidEntry: a path or link leaves the tree or is not portable, two entries have one path, or an entry lies below a file.
+        InvalidEntry: a path or link leaves the tree or is not portable, two entries have one path, or an
+            entry lies below a file.
     """
     files: dict[str, Entry] = {}
     for entry in entries:
@@ -139,8 +145,9 @@ def ordered(entries: Iterable[Entry]) -> tuple[Entry | str, ...]:
 def is_inside(path: str, target: str) -> bool:
     """Whether the link at `path` stays in the tree that `path` is relative to.
 
-    `..` may only lead the target. With that, and with no entry below a link, links cannot be chained into an escape: after the leading
-    `..` one stands in a true folder of the tree and only goes down, through links for which the same holds.
+    `..` may only lead the target. With that, and with no entry below a link, links cannot be chained into an
+    escape: after the leading `..` one stands in a true folder of the tree and only goes down, through links
+    for which the same holds.
     """
     parts = target.split("/")
     plain = [part for part in parts if part != ".."]
@@ -185,7 +192,9 @@ def padding(size: int) -> bytes:
 
 
 def header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
-    """The ustar header of one member, after a pax header where ustar has no room. Source: POSIX.1-2017, pax, "ustar Interchange Format"."""
+    """The ustar header of one member, after a pax header where ustar has no room. Source: POSIX.1-2017, pax,
+    "ustar Interchange Format".
+    """
     records = {}
     name, link = path.encode(), target.encode()
     if len(name) > _LONGEST_USTAR_NAME or not name.isascii():
@@ -212,13 +221,18 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 
 def _plain(name: bytes) -> bytes:
-    return bytes(byte if byte < 0x80 else ord("_") for byte in name[:_LONGEST_USTAR_NAME])  # noqa: PLR2004 - ASCII
+    return bytes(byte if byte < 0x80 else ord("_") for byte in name[:_LONGEST_USTAR_NAME])  # noqa: PLR2004
 
 
 def _ustar(name: bytes, kind: bytes, mode: int, size: int, link: bytes) -> bytes:
     fields = (
-        name.ljust(100, b"\0"), b"%07o\0" % mode, b"%07o\0" % 0, b"%07o\0" % 0, b"%011o\0" % size, b"%011o\0" % 0,
-        b" " * 8, kind, link.ljust(100, b"\0"), b"ustar\x0000", bytes(64), b"%07o\0" % 0, b"%07o\0" % 0, bytes(155 + 12),
+        name.ljust(100, b"\0"),
+        b"%07o\0" % mode, b"%07o\0" % 0, b"%07o\0" % 0,  # mode, owner, group
+        b"%011o\0" % size, b"%011o\0" % 0,  # size, modification time
+        b" " * 8,  # the checksum is computed with blanks in its place
+        kind, link.ljust(100, b"\0"), b"ustar\x0000",
+        bytes(64), b"%07o\0" % 0, b"%07o\0" % 0,  # names of owner and group, device
+        bytes(155 + 12),  # prefix, unused: longer paths are in a pax record
     )  # fmt: skip
     block = b"".join(fields)
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
@@ -233,7 +247,8 @@ def check(entry: Entry) -> None:
     """Nothing, if the entry may stand in a layer.
 
     Raises:
-        InvalidEntry: its path or link leaves the tree, its name means something else in a layer, or its mode is not one of two.
+        InvalidEntry: its path or link leaves the tree, its name means something else in a layer, or its mode
+            is not one of two.
     """
     parts = entry.path.split("/")
     if "" in parts or "." in parts or ".." in parts or "\0" in entry.path:

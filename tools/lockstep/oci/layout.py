@@ -1,10 +1,11 @@
 """A store in a folder: an OCI image layout, which skopeo, crane, podman and BuildKit read as well.
 
-One layout holds several repositories, so that components share layers: the tag `ocr:release-1.2.0` in index.json is the tag
-`release-1.2.0` of the repository `ocr`. Blobs are written under another name, synced and renamed; index.json is changed
-under a lock. A reader needs no lock: it sees the old index or the new one.
+One layout holds several repositories, so that components share layers: the tag `ocr:release-1.2.0` in
+index.json is the tag `release-1.2.0` of the repository `ocr`. Blobs are written under another name, synced
+and renamed; index.json is changed under a lock. A reader needs no lock: it sees the old index or the new one.
 
-Source: OCI image-spec v1.1.0, image-layout.md (https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md).
+Source: OCI image-spec v1.1.0, image-layout.md
+(https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md).
 """
 
 from __future__ import annotations
@@ -66,12 +67,14 @@ class Layout:
             ) from error
 
     def put(self, name: str, fill: Fill) -> Layer:
-        """Digest and size of what `fill` wrote; all of it is stored, or nothing. A blob that is there is not written again.
+        """Digest and size of what `fill` wrote; all of it is stored, or nothing. A blob that is there is not
+        written again.
 
         Raises:
             OutsideError: the disk is full or fails; names what was being written.
         """
         _make(self.folder)
+        files.sweep(self.folder / "unfinished")
         try:
             with files.placing(self.folder / "unfinished") as part:
                 hashed = Hashed(part.stream)
@@ -102,9 +105,8 @@ class Layout:
         with files.locked(self.folder / ".lock"):
             entries = [entry for entry in self._entries() if _ref_name(entry) != reference]
             media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
-            entries.append({
-                "mediaType": media_type, "digest": digest, "size": len(manifest), "annotations": {REF_NAME: reference},
-            })  # fmt: skip
+            named = {"annotations": {REF_NAME: reference}}
+            entries.append({"mediaType": media_type, "digest": digest, "size": len(manifest), **named})
             entries.sort(key=lambda entry: (_ref_name(entry), str(entry.get("digest"))))
             files.write(self.folder / "index.json", _index(entries))
         return digest
@@ -121,7 +123,7 @@ class Layout:
         return self.folder / "blobs" / "sha256" / digest.hex
 
     def _is_stored(self, layer: Layer) -> bool:
-        """A blob of another size is damage (a disk that filled up in another program) and is written again."""
+        """Whether the blob is there; one of another size is damaged, and written again."""
         try:
             return self._blob(layer.digest).stat().st_size == layer.size
         except FileNotFoundError:

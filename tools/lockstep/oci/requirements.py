@@ -1,4 +1,5 @@
-"""Requirements: a lock of Python packages in pip's format, each pinned and hashed, for every platform at once.
+"""Requirements: a lock of Python packages in pip's format, each pinned and hashed, for every platform at
+once.
 
 Source: pip, "Requirements File Format" and "Secure installs" (hash-checking mode); PEP 508 markers.
 """
@@ -71,7 +72,9 @@ def needed(requirements: tuple[Requirement, ...], platform: Platform) -> tuple[R
 
 
 def markers_of(platform: Platform) -> dict[str, str]:
-    """The PEP 508 environment of CPython in an image of the platform; the patch release counts as 0, and the kernel as unknown."""
+    """The PEP 508 environment of CPython in an image of the platform; the patch release counts as 0, and the
+    kernel as unknown.
+    """
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{platform.python}.0",
@@ -89,7 +92,9 @@ def markers_of(platform: Platform) -> dict[str, str]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Logical lines with the number of their first line: continued ones joined, comments and empty ones left out."""
+    """Logical lines with the number of their first line: continued ones joined, comments and empty ones left
+    out.
+    """
     start = 0
     parts: list[str] = []
     for number, line in enumerate([*text.splitlines(), ""], 1):

@@ -1,7 +1,7 @@
 """What is known about files that have not changed: so that weights are hashed once and not at every command.
 
-A file counts as unchanged if path, inode, size, modification time and change time are. The change time is there because a copy can
-keep the modification time; nothing can set the change time back.
+A file counts as unchanged if path, inode, size, modification time and change time are. The change time is
+there because a copy can keep the modification time; nothing can set the change time back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.core.document import format_json
 from lockstep.core.names import Digest, DvcMd5
 
 _FORM = 1  # of the file; another number is not read
-_TICK = 50_000_000  # ns; a file changed twice within one tick of the kernel's clock (1 to 10 ms) may keep its times
+_TICK = 50_000_000  # ns; two changes within one tick of the kernel's clock (1 to 10 ms) look like one
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def is_settled(stamp: Stamp) -> bool:
 
 
 def read_cache(path: Path) -> dict[Stamp, Hashes]:
-    """What the cache file says; empty if there is none or it is not understood, for it can always be made again."""
+    """What the cache file says; empty if there is none or it is not understood, for it can always be made
+    again.
+    """
     try:
         data = json.loads(path.read_bytes())
         if data["form"] != _FORM:
@@ -67,7 +69,9 @@ def read_cache(path: Path) -> dict[Stamp, Hashes]:
 
 
 def write_cache(path: Path, known: Mapping[Stamp, Hashes]) -> None:
-    """Writes the cache file, without what is said of files that are gone; the last of two writers wins, which costs a pass at most."""
+    """Writes the cache file, without what is said of files that are gone; the last of two writers wins, which
+    costs a pass at most.
+    """
     pairs = [
         [
             [stamp.path, stamp.inode, stamp.size, stamp.modified, stamp.changed],

@@ -1,6 +1,7 @@
 """Stores of images: what is asked of one, whether it is a folder (layout.py) or, later, a registry over HTTP.
 
-A store holds one repository. Layers go in by being written, because a layer's digest is known only after its last byte.
+A store holds one repository. Layers go in by being written, because a layer's digest is known only after its
+last byte.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def layer_of(fill: Fill) -> Layer:
 
 
 def put_image(store: Store, image: Image, tag: str) -> Digest:
-    """The image's digest, once its configuration and manifest are stored under the tag. Its layers must be there already.
+    """The image's digest, once its configuration and manifest are stored under the tag. Its layers must be
+    there already.
 
     Raises:
         OutsideError: a layer is not in the store.
@@ -105,7 +107,8 @@ def put_image(store: Store, image: Image, tag: str) -> Digest:
 
 
 def copy_image(source: Store, target: Store, digest: Digest, tag: str) -> int:
-    """How many bytes had to be copied. Blobs come first and the tag last, so a tag never names what is not there.
+    """How many bytes had to be copied. Blobs come first and the tag last, so a tag never names what is not
+    there.
 
     Raises:
         OutsideError: a blob is missing or damaged in the source; names it.

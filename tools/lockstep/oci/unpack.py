@@ -1,7 +1,8 @@
 """Images as folders, for running them on this machine without a container.
 
-Only Lockstep's own layers are unpacked: uncompressed, without deletions, devices and hard links. The archive is believed in nothing:
-its digest is checked while it is read, no path or link leaves the folder, and modes are 644 and 755 whatever it says.
+Only Lockstep's own layers are unpacked: uncompressed, without deletions, devices and hard links. The archive
+is believed in nothing: its digest is checked while it is read, no path or link leaves the folder, and modes
+are 644 and 755 whatever it says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Weights as images: one uncompressed layer per file, made, checked and hashed in one pass over the bytes.
 
-A changed file changes its own layer only, so that is what is uploaded. Layers number at most 100 (overlayfs of older kernels mounts
-128): where there are more files, the smallest of them share the last layer.
+A changed file changes its own layer only, so that is what is uploaded. Layers number at most 100 (overlayfs
+of older kernels mounts 128): where there are more files, the smallest of them share the last layer.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def lock_weights(
     Each file is read once; one that stands as `known` says, and whose layer the store has, not at all.
 
     Raises:
-        WrongBytes: a file was found, and none with the bytes that its pointer names; names component, file and both values.
+        WrongBytes: a file was found, and none with the bytes that its pointer names; names component, file
+            and both values.
         OutsideError: no file was found, or one cannot be read, or the store is full.
     """
     learnt = dict(known)
@@ -90,7 +91,8 @@ def lock_weights(
 def weights_layer(
     component: str, sources: Sequence[Source], store: BlobStore | None
 ) -> tuple[WeightsFile, ...]:
-    """What the files of one layer are, from one pass that also writes the layer to the store, if there is one.
+    """What the files of one layer are, from one pass that also writes the layer to the store, if there is
+    one.
 
     Memory does not grow with size. The hashes of the file are computed in threads beside that of the layer.
 
@@ -120,7 +122,9 @@ def weights_layer(
 
 
 def weights_image(files: Iterable[WeightsFile]) -> Image:
-    """The image of these files, in the order of their names; files with one layer share it. Same files, same bytes."""
+    """The image of these files, in the order of their names; files with one layer share it. Same files, same
+    bytes.
+    """
     layers: dict[Digest, list[Entry]] = {}
     for file in sorted(files, key=lambda file: file.name):
         layers.setdefault(file.layer, []).append(Entry(file.name, file.size, bytes_entry("", b"").opener))
@@ -128,7 +132,9 @@ def weights_image(files: Iterable[WeightsFile]) -> Image:
 
 
 def packs(pointers: Sequence[Pointer]) -> tuple[tuple[Pointer, ...], ...]:
-    """The pointers by layer: each its own, and past MOST_LAYERS the smallest of them together. Order of the arguments is ignored."""
+    """The pointers by layer: each its own, and past MOST_LAYERS the smallest of them together. Order of the
+    arguments is ignored.
+    """
     ordered = sorted(pointers, key=lambda pointer: (-pointer.size, pointer.name))
     alone = ordered if len(ordered) <= MOST_LAYERS else ordered[: MOST_LAYERS - 1]
     rest = tuple(ordered[len(alone) :])
@@ -136,7 +142,9 @@ def packs(pointers: Sequence[Pointer]) -> tuple[tuple[Pointer, ...], ...]:
 
 
 def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> WeightsFile:
-    """Tries the candidates in turn; wrong bytes in one of them are an error only if no other has the right ones."""
+    """Tries the candidates in turn; wrong bytes in one of them are an error only if no other has the right
+    ones.
+    """
     wrong: list[Finding] = []
     for path in work.candidates(pointer):
         stamp = stamp_of(path)
@@ -155,7 +163,9 @@ def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> WeightsFi
 
 
 def _measure(work: Work, source: Source) -> WeightsFile:
-    """One pass; without writing where the last lock promises a layer that the store has, unless the promise proves wrong."""
+    """One pass; without writing where the last lock promises a layer that the store has, unless the promise
+    proves wrong.
+    """
     promised = (
         next((file.layer for file in work.locked.files if file.md5 == source.pointer.md5), None)
         if work.locked
@@ -217,13 +227,16 @@ def _file(pointer: Pointer, sha256: Digest, layer: Digest) -> WeightsFile:
 def _wrong(component: str, source: Source, found: str, expected: str) -> WrongBytes:
     pointer = source.pointer
     what = f"{source.where} has {found}, {pointer.path} says {expected}"
-    fix = f"if the file is meant: dvc add {pointer.path.removesuffix('.dvc')}; if it is damaged, delete it and run: dvc pull {pointer.path}"
+    add = f"dvc add {pointer.path.removesuffix('.dvc')}"
+    fix = f"if the file is meant: {add}; if it is damaged, delete it and run: dvc pull {pointer.path}"
     finding = Finding("weights/bytes", pointer.where, what, fix, component)
     return WrongBytes(f"{component}: wrong bytes for {pointer.name}", [finding])
 
 
 class _Measured:
-    """A file's bytes, hashed as they are read: sha256 and md5 each in a thread of its own, in the order of the reads."""
+    """A file's bytes, hashed as they are read: sha256 and md5 each in a thread of its own, in the order of
+    the reads.
+    """
 
     def __init__(self, opener: Opener, threads: tuple[Executor, Executor]) -> None:
         self._opener = opener

@@ -74,7 +74,8 @@ class Target:
 def wheel_layers(
     requirements: tuple[Requirement, ...], source: WheelSource, target: Target
 ) -> tuple[Layer, ...]:
-    """One layer per requirement that the platform needs, in the order of their names; all of them are in the store.
+    """One layer per requirement that the platform needs, in the order of their names; all of them are in the
+    store.
 
     Raises:
         Refused, OutsideError: as WheelSource.wheels.
@@ -121,7 +122,8 @@ def sha256_of(path: Path) -> Digest:
 
 
 def wheel_entries(archive: zipfile.ZipFile) -> tuple[Entry, ...]:
-    """The wheel's files where an image has them: modules in app/site, programs in app/bin. RECORD stays as the wheel has it.
+    """The wheel's files where an image has them: modules in app/site, programs in app/bin. RECORD stays as
+    the wheel has it.
 
     A program of the wheel wins over one generated from its entry points.
     """
@@ -163,13 +165,17 @@ def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, mode: Mo
 
 
 def _script(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> Entry:
-    """A program; its first line `#!python` is to be replaced by that of a true interpreter, says the specification."""
+    """A program; its first line `#!python` is to be replaced by that of a true interpreter, says the
+    specification.
+    """
     data = re.sub(rb"\A#!pythonw?[^\n]*", b"#!/usr/bin/env python3", archive.read(info))
     return bytes_entry(path, data, 0o755)
 
 
 def _programs(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
-    """Name and text of each program that entry_points.txt declares. Source: PyPA, "Entry points specification"."""
+    """Name and text of each program that entry_points.txt declares. Source: PyPA, "Entry points
+    specification".
+    """
     for info in archive.infolist():
         if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", info.filename):
             with archive.open(info) as stream:
