@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from lockstep.core.errors import OutsideError
 from lockstep.oci.code import TreeFile, code_entries
-from lockstep.oci.layer import Entry, InvalidEntry, bytes_entry, header, is_inside, link_entry, size_of, write_layer
+from lockstep.oci.layer import (
+    Entry,
+    InvalidEntry,
+    bytes_entry,
+    header,
+    is_inside,
+    link_entry,
+    size_of,
+    write_layer,
+)
 from lockstep.oci.store import layer_of
 
 TOOLS = Path(__file__).parents[2] / "tools"

@@ -13,14 +13,30 @@ from lockstep.adapters.dvc import Place, candidates, missing, repository_of
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import OutsideError, Refused
 from lockstep.core.names import Digest, DvcMd5, digest_of
-from lockstep.core.weights import Pointer, WeightsFile, WeightsLock, format_lock, parse_lock, parse_pointer, stale
+from lockstep.core.weights import (
+    Pointer,
+    WeightsFile,
+    WeightsLock,
+    format_lock,
+    parse_lock,
+    parse_pointer,
+    stale,
+)
 from lockstep.oci.image import parse_manifest
 from lockstep.oci.layer import bytes_entry, write_layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.statcache import read_cache, stamp_of, write_cache
 from lockstep.oci.store import layer_of, put_image, verify_blob
 from lockstep.oci.unpack import unpacked
-from lockstep.oci.weights import MOST_LAYERS, Work, WrongBytes, lock_weights, packs, weights_image, weights_layer
+from lockstep.oci.weights import (
+    MOST_LAYERS,
+    Work,
+    WrongBytes,
+    lock_weights,
+    packs,
+    weights_image,
+    weights_layer,
+)
 
 DATA = b"the weights" * 100
 digests = st.binary(max_size=4).map(digest_of)
