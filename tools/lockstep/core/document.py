@@ -86,6 +86,13 @@ def format_yaml(data: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def format_flow(data: Any) -> str:
+    """JSON on one line that YAML reads as the same data: what YAML does not print is escaped. Keys sorted, no floats."""
+    _refuse_floats(data)
+    plain = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return "".join(char if _is_printable(char) else _escape(char) for char in plain)
+
+
 def format_json(data: Any) -> str:
     """Canonical JSON: sorted keys, no blanks, UTF-8 unescaped, no floats; the form that is hashed."""
     _refuse_floats(data)
@@ -120,7 +127,7 @@ def _compose(text: str, name: str) -> list[Any]:
 
 
 def _is_empty(node: Any) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value == ""
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value == ""
 
 
 def _document(node: Any, name: str, scalar: Callable[[Any, str], Any]) -> Document:
@@ -158,14 +165,14 @@ def _document(node: Any, name: str, scalar: Callable[[Any, str], Any]) -> Docume
 
 
 def _string(node: Any, name: str) -> str | None:
-    if node.style is None and node.value in {"", "null", "~"}:
+    if not node.style and node.value in {"", "null", "~"}:
         return None
     return str(node.value)
 
 
 def _typed(node: Any, name: str) -> str | int | bool | None:
     text = str(node.value)
-    if node.style is not None:
+    if node.style:
         return text
     if text in _WORDS:
         return _WORDS[text]
@@ -236,8 +243,7 @@ def _quoted(text: str) -> str:
     JSON's escapes are a subset of YAML's; what YAML does not print (C1 controls, U+2028, U+FEFF, surrogates) is escaped as well.
     Source: YAML 1.2.2 sections 5.1 and 7.3.1.
     """
-    plain = json.dumps(text, ensure_ascii=False)
-    return "".join(char if _is_printable(char) else _escape(char) for char in plain)
+    return format_flow(text)
 
 
 def _is_printable(char: str) -> bool:

@@ -1,0 +1,139 @@
+"""Git, writing: one commit on a branch, made without the working tree and moved to by compare-and-swap.
+
+The order makes every step safe to be killed after:
+1. objects and the commit are written under a private ref (nothing refers to them from a branch);
+2. where asked, the commit is pushed; a rejection ends here and the branch is as it was;
+3. a note of old and new commit is kept, so that step 5 can be finished by the next run;
+4. the branch moves if it is still where it was (one transaction of Git);
+5. if the branch is checked out, its working copy follows; then the note goes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.adapters import files
+from lockstep.adapters.git import Repository
+from lockstep.core.environment import Edit
+from lockstep.core.errors import Conflict, OutsideError
+from lockstep.core.names import GitSha
+
+_ZERO = "0" * 40
+RERUN = "run the same command again: it starts from what the other one wrote"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch that Lockstep writes to.
+
+    Args:
+        repository: Where it is.
+        name: Such as main.
+        remote: Where to push each commit before the branch moves; empty for not at all.
+    """
+
+    repository: Repository
+    name: str
+    remote: str = ""
+
+    @property
+    def ref(self) -> str:
+        """Its full name."""
+        return f"refs/heads/{self.name}"
+
+    def commit(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
+        """A new commit on the branch with these edits (paths in the bundle); the branch must still be at `parent`.
+
+        Raises:
+            Conflict: somebody else moved the branch, here or on the remote; nothing changed.
+            OutsideError: Git failed; the branch is as it was.
+        """
+        self.finish()
+        private = f"refs/lockstep/{os.getpid()}"
+        new = self._written(edits, message, parent, private)
+        try:
+            self._pushed(new, private)
+            files.write(self._note, f"{self.name}\n{parent}\n{new}\n".encode())
+            self._moved(parent, new)
+        finally:
+            self.repository.ask("update-ref", "-d", private)
+        self.finish()
+        return new
+
+    def finish(self) -> None:
+        """Lets the working copy follow a move of the branch that an earlier run was killed after. Nothing to do otherwise."""
+        if not self._note.exists():
+            return
+        name, old, new = files.read(self._note).decode().split()
+        at = self.repository.resolve(f"refs/heads/{name}")
+        if at == new and self.repository.current_branch == name and not self._is_bare():
+            self._follow(old, new)
+        files.remove(self._note)
+
+    @property
+    def _note(self) -> Path:
+        return self.repository.git_folder / "lockstep-move"
+
+    def _is_bare(self) -> bool:
+        return self.repository.ask("rev-parse", "--is-bare-repository").stdout.strip() == b"true"
+
+    def _written(self, edits: Sequence[Edit], message: str, parent: GitSha, private: str) -> GitSha:
+        """The commit, written by fast-import: its cost follows the edits, not the size of the tree. Source: git-fast-import(1)."""
+        who = self.repository.git("var", "GIT_COMMITTER_IDENT").strip()
+        author = self.repository.git("var", "GIT_AUTHOR_IDENT").strip()
+        text = message.encode()
+        stream = [
+            f"reset {private}\nfrom {parent}\n\ncommit {private}\n".encode(), b"author " + author + b"\ncommitter " + who + b"\n",
+            b"data %d\n" % len(text) + text + b"\n", f"from {parent}\n".encode(), *(self._change(edit) for edit in edits), b"done\n",
+        ]
+        self.repository.git("fast-import", "--quiet", "--done", "--force", stdin=b"".join(stream))
+        new = self.repository.resolve(private)
+        if new is None:
+            raise OutsideError("git fast-import wrote no commit", where=private, fix="git fsck")
+        return new
+
+    def _change(self, edit: Edit) -> bytes:
+        path = _quoted(self.repository.prefix + edit.path)
+        if edit.new is None:
+            return f"D {path}\n".encode()
+        return f"M 100644 inline {path}\ndata {len(edit.new)}\n".encode() + edit.new + b"\n"
+
+    def _pushed(self, new: GitSha, private: str) -> None:
+        if not self.remote:
+            return
+        found = self.repository.ask("push", "--quiet", self.remote, f"{private}:{self.ref}")
+        if found.code:
+            reason = found.stderr.decode(errors="replace").strip()
+            if "rejected" in reason or "fetch first" in reason or "cannot lock ref" in reason:
+                raise Conflict(f"{self.remote} moved {self.name} first; nothing of ours was written", where=f"{self.remote} {self.ref}",
+                               fix=f"git pull --ff-only {self.remote} {self.name}, then {RERUN}")
+            raise OutsideError(f"cannot push {new[:10]}: {reason[-500:]}", where=f"{self.remote} {self.ref}", fix="check the remote, then run the same command again")
+
+    def _moved(self, parent: GitSha, new: GitSha) -> None:
+        local = self.repository.resolve(self.ref)
+        expected = parent if local is not None else _ZERO
+        output = self.repository.ask("update-ref", "-m", "lockstep", self.ref, new, expected)
+        if output.code == 0:
+            return
+        if self.repository.resolve(self.ref) != local or local != parent:
+            raise Conflict(f"somebody else moved {self.name} first; nothing of ours was written", where=self.ref, fix=RERUN)
+        raise OutsideError(f"cannot move {self.name}: {output.stderr.decode(errors='replace').strip()}", where=self.ref, fix="see the message of git, then run the same command again")
+
+    def _follow(self, old: str, new: str) -> None:
+        """Two-tree merge: files that differ between the two commits change, everything else stays. Source: git-read-tree(1)."""
+        self.repository.ask("update-index", "-q", "--refresh")
+        found = self.repository.ask("read-tree", "-m", "-u", old, new)
+        if found.code:
+            reason = found.stderr.decode(errors="replace").strip()
+            raise OutsideError(f"{self.name} is at {new[:10]}, but the working copy could not follow: {reason}", where=str(self.repository.top),
+                               fix="git stash && git reset --hard && git stash pop, or remove the file that is in the way")
+
+
+def _quoted(path: str) -> str:
+    """A path as fast-import wants it: quoted in C style where it has odd characters."""
+    if path.startswith('"') or "\n" in path:
+        raise OutsideError(f"the path {path!r} cannot be committed", fix="rename the file")
+    return path

@@ -1,0 +1,62 @@
+"""Git, the history of one environment: its commits, with what each did to instances and front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lockstep.adapters.git import Repository
+from lockstep.core.environment import FRONT_FILE, parse_front
+from lockstep.core.errors import LockstepError
+from lockstep.core.history import Commit
+from lockstep.core.names import EnvironmentName, GitSha, InstanceId
+from lockstep.core.version import Version
+
+_FORMAT = "%x01%H%x00%ct%x00%an%x00%s"
+Pointer = tuple[InstanceId, Version] | None
+
+
+def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentName) -> tuple[Commit, ...]:
+    """Every first-parent commit that touched releases/<env>/, oldest first.
+
+    A front that cannot be parsed (somebody edited it) counts as none.
+    """
+    folder = f"{repository.prefix}releases/{name}/"
+    output = repository.git("log", "--first-parent", "-m", "--reverse", "--no-renames", "--name-status", f"--format={_FORMAT}", tip, "--", folder)
+    records = [record.partition("\n") for record in output.decode(errors="replace").split("\x01") if record]
+    heads = [head.rstrip("\n").split("\x00") for head, _, _ in records]
+    fronts = _fronts(repository, folder, [GitSha(head[0]) for head in heads])
+    changes = [_changes(body, folder) for _, _, body in records]
+    before: list[Pointer] = [None, *fronts[:-1]]
+    return tuple(
+        Commit(GitSha(sha), int(time), author, subject, _instances(change, "A"), _instances(change, "D"), front, earlier)
+        for (sha, time, author, subject), change, front, earlier in zip(heads, changes, fronts, before, strict=True)
+    )
+
+
+def _changes(body: str, folder: str) -> Mapping[str, str]:
+    lines = (line.split("\t", 1) for line in body.split("\n") if "\t" in line)
+    return {path.removeprefix(folder): status for status, path in lines}
+
+
+def _instances(changes: Mapping[str, str], status: str) -> tuple[InstanceId, ...]:
+    names = [path.removeprefix("instances/").removesuffix(".yaml") for path, found in changes.items() if found == status and path.startswith("instances/")]
+    return tuple(sorted(InstanceId(name) for name in names if InstanceId.pattern.fullmatch(name)))
+
+
+def _fronts(repository: Repository, folder: str, commits: list[GitSha]) -> list[Pointer]:
+    blobs = repository.blobs([f"{commit}:{folder}{FRONT_FILE}" for commit in commits]) if commits else []
+    parsed: dict[bytes | None, Pointer] = {None: None}
+    for data in blobs:
+        if data is not None and data not in parsed:
+            parsed[data] = _pointer(data)
+    return [parsed[data] for data in blobs]
+
+
+def _pointer(data: bytes) -> Pointer:
+    try:
+        front = parse_front(data, FRONT_FILE)
+    except LockstepError:
+        return None
+    return (front.root, front.release)
+
+

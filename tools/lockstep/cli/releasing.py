@@ -1,0 +1,169 @@
+"""plan, build, release."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lockstep.cli.output import amount, emit, paint, say, shared, show_edited, writing
+from lockstep.core.component import Component
+from lockstep.core.inputs import Change, InputKind
+from lockstep.core.plan import Plan
+from lockstep.core.version import Version
+from lockstep.verbs.plan import Planned, base_of, plan_commit
+from lockstep.verbs.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from lockstep.verbs.release import Released
+
+
+@click.command(epilog="Example:\n\n  lockstep plan\n\n  lockstep plan v1.4.0 -o json")
+@click.argument("revision", default="HEAD")
+@shared
+def plan(revision: str, form: str, folder: Path) -> None:
+    """Show what a release of REVISION would change, why, what it would build and upload, and the version it must have."""
+    workspace = open_workspace(folder, say)
+    planned = plan_commit(workspace, _commit(workspace, revision))
+    if form == "json":
+        emit("plan", _plan_data(planned))
+        return
+    print(_plan_text(planned, workspace))
+    _note_uncommitted(workspace)
+
+
+@click.command(epilog="Example:\n\n  lockstep build")
+@click.argument("revision", default="HEAD")
+@shared
+def build(revision: str, form: str, folder: Path) -> None:
+    """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed."""
+    from lockstep.verbs.release import build_commit  # noqa: PLC0415
+    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+
+    workspace = open_workspace(folder, say)
+    built = build_commit(workspace, _commit(workspace, revision), own_stores(workspace))
+    if form == "json":
+        emit("build", {"images": built})
+        return
+    for name, image in built.items():
+        print(f"{name:<16} {image}")
+
+
+@click.command(epilog="Example:\n\n  git tag v1.4.0 && lockstep release 1.4.0")
+@click.argument("version")
+@writing
+@shared
+def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
+    """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml."""
+    from lockstep.verbs.edit import Writing  # noqa: PLC0415
+    from lockstep.verbs.release import release_version  # noqa: PLC0415
+    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+
+    began = time.monotonic()
+    workspace = open_workspace(folder, say)
+    made = release_version(workspace, parse_version(version), own_stores(workspace), Writing(dry, remote))
+    _note_uncommitted(workspace)
+    if form == "json":
+        emit("release", _released_data(made, time.monotonic() - began, dry=dry))
+        return
+    show_edited(made.edited, form, dry=dry)
+    if not dry:
+        print(f"{made.release.digest}  {len(made.release.components)} components, {len(made.built)} runtimes built, {amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s")
+        print(f"next: lockstep stage {sorted(workspace.bundle.environments)[-1]} {version}")
+
+
+def parse_version(text: str) -> Version:
+    """A version from the command line.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    try:
+        return Version(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="VERSION") from error
+
+
+def _commit(workspace: Workspace, revision: str) -> Any:
+    commit = workspace.repository.resolve(revision)
+    if commit is None:
+        raise click.BadParameter(f"{revision!r} names no commit here", param_hint="REVISION")
+    return commit
+
+
+def _note_uncommitted(workspace: Workspace) -> None:
+    changed = workspace.repository.uncommitted(0.3)
+    if changed is None:
+        say("note: the working tree is large and was not compared; what is committed counts (git status shows the rest)")
+    elif changed:
+        say(f"note: {len(changed)} uncommitted {'file is' if len(changed) == 1 else 'files are'} not part of this, only what is committed counts: {', '.join(changed[:3])}{' …' if len(changed) > 3 else ''}")  # noqa: PLR2004
+
+
+def _plan_text(planned: Planned, workspace: Workspace) -> str:
+    plan_ = planned.plan
+    lines = [f"plan of {planned.commit[:10]} against {base_of(planned, workspace.bundle)}"]
+    for name in sorted({*planned.source.components, *(change.component for change in plan_.changes)}):
+        changes = [change for change in plan_.changes if change.component == name]
+        held = f" (held at {planned.source.bundle.pin[name].origin})" if name in planned.pinned else ""
+        mark = paint("~", "yellow") if changes else "="
+        lines.append(f"{mark} {name}{held}" + ("" if changes else ": unchanged, shared"))
+        lines += [f"    {_change_text(change)}" for change in changes]
+    lines.append("")
+    lines.append(f"builds:  {', '.join(plan_.builds) or 'none'}" + (" (unless the store has them)" if plan_.builds else ""))
+    lines.append(f"uploads: at most {amount(plan_.upload_at_most)}" + (" and the runtimes" if plan_.builds else ""))
+    lines.append(f"to go back: nothing starts while the predecessor is kept; keeping it costs {_kept(planned)}")
+    return "\n".join([*lines, *_version_lines(planned)])
+
+
+def _version_lines(planned: Planned) -> list[str]:
+    plan_ = planned.plan
+    if planned.unchanged and planned.latest:
+        return [f"version: nothing to release, all is as in {planned.latest.version}"]
+    why = f" ({plan_.bump}: {plan_.reasons[0].component}: {plan_.reasons[0].why})" if plan_.reasons else ""
+    prefix = planned.source.bundle.tag_prefix
+    return [f"version: at least {paint(str(plan_.smallest_version), 'bold')}{why}",
+            f"next:    git tag {prefix}{plan_.smallest_version} {planned.commit[:10]} && lockstep release {plan_.smallest_version}"]
+
+
+def _change_text(change: Change) -> str:
+    if change.kind is InputKind.CALLEE:
+        origin = f" (where {change.because} changed)" if change.because != change.path else ""
+        return f"because it calls {change.path}, which changed{origin}"
+    if change.kind in {InputKind.ADDED, InputKind.REMOVED}:
+        return str(change.kind)
+    short = " -> ".join((oid[:8] if oid else "nothing") for oid in (change.old, change.new))
+    return f"{change.kind}: {change.path} {short}"
+
+
+def _kept(planned: Planned) -> str:
+    """What the old instances ask for while both releases run: the components that change, once more."""
+    changed = {change.component for change in planned.plan.changes}
+    again = [planned.source.components[name] for name in sorted(changed) if name in planned.source.components]
+    if planned.base is None or not again:
+        return "nothing"
+    gpus = sum(component.resources.gpu * component.replicas for component in again)
+    return f"{_pods(again)}" + (f" and {gpus} GPU" if gpus else "")
+
+
+def _pods(components: list[Component]) -> str:
+    count = sum(component.replicas for component in components)
+    asked = ", ".join(f"{component.name} {component.resources.cpu} cpu {component.resources.memory}" for component in components)
+    return f"{count} more pods ({asked})"
+
+
+def _plan_data(planned: Planned) -> dict[str, Any]:
+    plan_: Plan = planned.plan
+    return {
+        "commit": planned.commit, "base": str(plan_.base) if plan_.base else None, "unchanged": planned.unchanged,
+        **plan_.model_dump(mode="json", exclude={"base"}), "smallest_version": str(plan_.smallest_version), "held": sorted(planned.pinned),
+    }
+
+
+def _released_data(made: Released, seconds: float, *, dry: bool) -> dict[str, Any]:
+    return {
+        "version": str(made.release.version), "digest": made.release.digest, "commit": made.edited.commit, "dry_run": dry,
+        "base": str(made.release.base) if made.release.base else None, "built": list(made.built), "stored_bytes": made.stored_bytes,
+        "changes": [change.model_dump(mode="json") for change in made.release.changes], "seconds": round(seconds, 3),
+    }

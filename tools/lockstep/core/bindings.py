@@ -1,0 +1,81 @@
+"""bindings.yaml: what one environment sets differently from the release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from lockstep.core.component import Quantity, Variable
+from lockstep.core.document import parse_authored
+from lockstep.core.errors import Finding, Refused
+from lockstep.core.model import Value, load
+from lockstep.core.names import ComponentName
+from lockstep.core.release import Pinned, Release
+
+
+class BoundResources(Value):
+    """Overrides of a component's resources; what is absent stays as released."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    gpu: int | None = Field(default=None, ge=0, le=64)
+
+
+class Binding(Value):
+    """Overrides for one component. Only `replicas` leaves instance ids as they are."""
+
+    replicas: int | None = Field(default=None, ge=0, le=1000)
+    resources: BoundResources = BoundResources()
+    config: Mapping[Variable, str] = Field(default_factory=dict)
+    secrets: Mapping[ComponentName, str] = Field(default_factory=dict)
+    node_selector: Mapping[str, str] = Field(default_factory=dict)
+    address: str | None = None
+
+
+class Bindings(Value):
+    """One bindings.yaml."""
+
+    registry: str | None = None
+    components: Mapping[ComponentName, Binding] = Field(default_factory=dict)
+    pull_secrets: tuple[str, ...] = ()
+
+    def of(self, component: ComponentName) -> Binding:
+        """The overrides for a component; none by default."""
+        return self.components.get(component, Binding())
+
+
+def parse_bindings(text: str, path: str) -> Bindings:
+    """The overrides that a bindings.yaml holds.
+
+    Raises:
+        Refused: every problem with its line.
+        InvalidDocument: it is not YAML, or has a duplicate key.
+    """
+    return load(Bindings, parse_authored(text, path), rule="bindings/field")
+
+
+def bound(pinned: Pinned, binding: Binding) -> Pinned:
+    """The pinned component with an environment's overrides. With no overrides it is the same value."""
+    resources = pinned.resources.model_copy(update={key: value for key, value in binding.resources.model_dump().items() if value is not None})
+    changed: dict[str, object] = {"resources": resources, "config": {**pinned.config, **binding.config}}
+    if binding.replicas is not None:
+        changed["replicas"] = binding.replicas
+    if binding.address is not None:
+        changed["address"] = binding.address
+    return pinned.model_copy(update=changed)
+
+
+def refuse_unknown(bindings: Bindings, release: Release, path: str) -> None:
+    """Nothing when every binding is for a component (and a secret) that the release has.
+
+    Raises:
+        Refused: an override that would be ignored.
+    """
+    found = [Finding("bindings/unknown", path, f"`{name}` is not a component of release {release.version}", "remove it or correct its name", name)
+             for name in bindings.components if name not in release.components]
+    found += [Finding("bindings/unknown", path, f"`{name}` has no secret `{secret}`", "remove it or correct its name", name)
+              for name, binding in bindings.components.items() if name in release.components
+              for secret in binding.secrets if secret not in release.components[name].secrets]
+    if found:
+        raise Refused(f"{path} does not fit the release", found)

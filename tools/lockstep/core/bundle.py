@@ -1,0 +1,136 @@
+"""lockstep.yaml: the bundle's registry, environments, lines and rules; and how its components call each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from lockstep.core.component import Component, Kind
+from lockstep.core.document import parse_authored
+from lockstep.core.errors import Finding
+from lockstep.core.model import Value, load
+from lockstep.core.names import ComponentName, EnvironmentName
+from lockstep.core.version import Version
+
+
+class Platform(Value):
+    """What images are made for. `python` is the minor version whose wheels are taken."""
+
+    os: Literal["linux"] = "linux"
+    arch: Literal["amd64", "arm64"] = "amd64"
+    python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = "3.11"
+
+
+class EnvironmentRules(Value):
+    """What an environment accepts."""
+
+    prereleases: bool = False
+    external: bool = False
+    retire_after_seconds: int = Field(default=60, ge=0)
+
+
+class State(Value):
+    """Where releases/ lives."""
+
+    branch: str = "main"
+
+
+class Pin(Value):
+    """Holds a component at what an earlier release had."""
+
+    model_config = {"frozen": True, "extra": "forbid", "populate_by_name": True}
+    origin: Version = Field(alias="from")
+
+
+class Bundle(Value):
+    """One lockstep.yaml. Its folder is the bundle."""
+
+    name: ComponentName
+    entry: ComponentName
+    registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = "lockstep.local"
+    platform: Platform = Platform()
+    lines: tuple[str, ...] = ("main",)
+    tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = "v"
+    environments: Mapping[EnvironmentName, EnvironmentRules] = Field(min_length=1)
+    state: State = State()
+    pin: Mapping[ComponentName, Pin] = Field(default_factory=dict)
+
+
+def parse_bundle(text: str, path: str) -> Bundle:
+    """The bundle that a lockstep.yaml describes.
+
+    Raises:
+        Refused: every problem with its line.
+        InvalidDocument: it is not YAML, or has a duplicate key.
+    """
+    return load(Bundle, parse_authored(text, path), rule="bundle/field")
+
+
+def call_findings(entry: ComponentName, components: Mapping[ComponentName, Component]) -> tuple[Finding, ...]:
+    """What is wrong with who calls whom: a dangling call, a cycle, an entry that is missing, external or without a gate."""
+    found = [
+        Finding("bundle/calls", f"components/{name}/component.yaml", f"`calls` names `{callee}`, which is not a component of this bundle",
+                f"create components/{callee}/ or remove the call", name)
+        for name, component in components.items() for callee in component.calls if callee not in components
+    ]
+    cycle = find_cycle({name: tuple(component.calls) for name, component in components.items()})
+    if cycle:
+        found.append(Finding("bundle/cycle", f"components/{cycle[0]}/component.yaml", "components call each other in a circle: " + " -> ".join(cycle),
+                             "remove one of these calls: a callee's address must exist before its caller's name", cycle[0]))
+    found += _entry_findings(entry, components)
+    return tuple(sorted(found))
+
+
+def _entry_findings(entry: ComponentName, components: Mapping[ComponentName, Component]) -> list[Finding]:
+    if entry not in components:
+        return [Finding("bundle/entry", "lockstep.yaml", f"the entry `{entry}` is not a component of this bundle",
+                        "set `entry:` to one of: " + (", ".join(sorted(components)) or "(there is no component)"), entry)]
+    where = f"components/{entry}/component.yaml"
+    found = []
+    if components[entry].kind is Kind.EXTERNAL or components[entry].weights:
+        found.append(Finding("bundle/entry", where, "the entry takes the outside traffic, so it is a service without weights",
+                             "put a thin component in front of the model", entry))
+    if components[entry].gate is None:
+        found.append(Finding("bundle/gate", where, "the entry has no `gate`, so nothing could prove a staged root before it serves",
+                             "add for example `gate: {command: [python3, -m, gateway.gate], deadline: 60}`", entry))
+    return found
+
+
+def find_cycle(calls: Mapping[ComponentName, tuple[ComponentName, ...]]) -> tuple[ComponentName, ...]:
+    """One circle of calls with its first name again at the end; empty when there is none. Names that nobody has are skipped."""
+    done: set[ComponentName] = set()
+
+    def visit(name: ComponentName, path: tuple[ComponentName, ...]) -> tuple[ComponentName, ...]:
+        if name in path:
+            return (*path[path.index(name):], name)
+        if name in done or name not in calls:
+            return ()
+        for callee in sorted(calls[name]):
+            found = visit(callee, (*path, name))
+            if found:
+                return found
+        done.add(name)
+        return ()
+
+    for name in sorted(calls):
+        found = visit(name, ())
+        if found:
+            return found
+    return ()
+
+
+def callees_first(calls: Mapping[ComponentName, tuple[ComponentName, ...]]) -> tuple[ComponentName, ...]:
+    """All names, each after everything it calls; alphabetical where that leaves a choice. There must be no circle."""
+    order: list[ComponentName] = []
+
+    def visit(name: ComponentName) -> None:
+        if name not in order:
+            for callee in sorted(calls[name]):
+                visit(callee)
+            order.append(name)
+
+    for name in sorted(calls):
+        visit(name)
+    return tuple(order)

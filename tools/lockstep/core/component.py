@@ -1,0 +1,162 @@
+"""component.yaml: what one part of the system is, nothing resolved."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from lockstep.core.document import Document, parse_authored
+from lockstep.core.errors import Finding, Refused
+from lockstep.core.model import Value, load
+from lockstep.core.names import ComponentName, ImageRef
+
+_SECRET_KEY = re.compile(r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s:@]+:[^/\s:@]+@")
+_RESERVED = {"PORT", "HOST", "PYTHONPATH"}
+
+
+def _inside(path: str) -> str:
+    """A relative path that stays in its folder, in normal form."""
+    if path.startswith("/") or "\\" in path or posixpath.normpath(path) != path or path.startswith(".."):
+        raise ValueError(f"{path!r} leaves the component's folder or is not in normal form; a good one: src/model.py")
+    return path
+
+
+def _variable(name: str) -> str:
+    if name in _RESERVED or name.startswith("LOCKSTEP_"):
+        raise ValueError(f"{name} is set by Lockstep; choose another name")
+    return name
+
+
+FilePath = Annotated[str, AfterValidator(_inside)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$"), AfterValidator(_variable)]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(?:\.[0-9]+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+RequestPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
+
+
+class Kind(StrEnum):
+    """What runs a component."""
+
+    SERVICE = "service"
+    EXTERNAL = "external"
+
+
+class Image(Value):
+    """Where a component's image comes from: built here (`dockerfile`, `requirements`, `code`), or named by digest (`reference`)."""
+
+    dockerfile: FilePath | None = None
+    requirements: FilePath | None = None
+    code: tuple[FilePath, ...] = ()
+    reference: ImageRef | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Image:
+        built = self.dockerfile is not None or bool(self.code) or self.requirements is not None
+        if built == (self.reference is not None):
+            raise ValueError("give either `dockerfile` (with `code` and `requirements`) or `reference: name@sha256:…`")
+        return self
+
+
+class Resources(Value):
+    """What one pod of the component asks for. cpu and memory in Kubernetes quantities, gpu in whole devices."""
+
+    cpu: Quantity = "100m"
+    memory: Quantity = "128Mi"
+    gpu: int = Field(default=0, ge=0, le=64)
+
+
+class Probes(Value):
+    """Where the component answers for itself, and how many seconds it may take to start."""
+
+    readiness: RequestPath = "/readyz"
+    liveness: RequestPath = "/healthz"
+    startup_seconds: int = Field(default=600, ge=1, le=86_400)
+
+
+class Gate(Value):
+    """The question that a staged root must answer: a command of its own image, and seconds it may take."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    deadline: int = Field(default=60, ge=1, le=3600)
+
+
+class Component(Value):
+    """One component.yaml. Paths are relative to its folder."""
+
+    name: ComponentName
+    description: str
+    owner: str
+    kind: Kind = Kind.SERVICE
+    image: Image | None = None
+    address: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?$")] | None = None
+    command: tuple[str, ...] = ()
+    port: int = Field(default=8080, ge=1024, le=65_535)
+    weights: tuple[FilePath, ...] = ()
+    prompts: tuple[FilePath, ...] = ()
+    contract: FilePath
+    calls: Mapping[ComponentName, FilePath] = Field(default_factory=dict)
+    config: Mapping[Variable, str] = Field(default_factory=dict)
+    secrets: tuple[ComponentName, ...] = ()
+    resources: Resources = Resources()
+    replicas: int = Field(default=1, ge=0, le=1000)
+    grace: int = Field(default=30, ge=1, le=3600)
+    probes: Probes = Probes()
+    gate: Gate | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Component:
+        if self.kind is Kind.EXTERNAL:
+            if self.address is None or self.image or self.weights or self.prompts or self.calls:
+                raise ValueError("an external component has an `address` and a `contract`; no image, weights, prompts or calls")
+        elif self.image is None or self.address is not None or not self.command:
+            raise ValueError("a service has an `image` and a `command`, and no `address`")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Component:
+        for what, paths in (("weights", self.weights), ("prompts", self.prompts)):
+            names = [posixpath.basename(path) for path in paths]
+            double = {name for name in names if names.count(name) > 1}
+            if double:
+                raise ValueError(f"two {what} have the file name {', '.join(sorted(double))}; they would hide each other when mounted")
+        return self
+
+
+def parse_component(text: str, path: str, folder: str) -> Component:
+    """The component that a component.yaml describes.
+
+    Args:
+        text: The file.
+        path: Its path for messages.
+        folder: The name of the folder that it lies in; `name` must be the same.
+
+    Raises:
+        Refused: every problem with its line.
+        InvalidDocument: it is not YAML, or has a duplicate key.
+    """
+    document = parse_authored(text, path)
+    component = load(Component, document, rule="component/field", component=folder)
+    findings = list(_literal_secrets(component, document))
+    if component.name != folder:
+        findings.append(Finding("component/name", document.where(("name",)), f"the name is `{component.name}` but the folder is `{folder}`",
+                                f"write `name: {folder}`, or rename the folder", folder))
+    if findings:
+        raise Refused(f"{path} is not valid", findings)
+    return component
+
+
+def _literal_secrets(component: Component, document: Document) -> list[Finding]:
+    found = []
+    for name, value in component.config.items():
+        if (_SECRET_KEY.search(name) and not value.startswith("/lockstep/secrets/")) or _SECRET_VALUE.search(value):
+            found.append(Finding(
+                "component/secret", document.where(("config", name)), f"config `{name}` looks like a literal secret",
+                f"name it under `secrets:` and read it from /lockstep/secrets/<name>; set config `{name}` to that path if the program needs it",
+                component.name,
+            ))
+    return found

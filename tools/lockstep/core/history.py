@@ -1,0 +1,89 @@
+"""What happened to an environment, read from its commits: what each did is told by the files that it changed, not by its message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.core.names import GitSha, InstanceId
+from lockstep.core.version import Version
+
+
+class EditKind(StrEnum):
+    """The edits of an environment."""
+
+    STAGE = "stage"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    RETIRE = "retire"
+    BIND = "bind"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit that touched an environment.
+
+    Args:
+        sha: Its id.
+        time: Committer time, seconds since 1970 UTC.
+        author: Name of its author.
+        subject: First line of its message.
+        added: Instances whose files it added.
+        removed: Instances whose files it removed.
+        front: Root and release that the front names after it, None if there is no front.
+        front_before: The same before it.
+    """
+
+    sha: GitSha
+    time: int
+    author: str
+    subject: str
+    added: tuple[InstanceId, ...]
+    removed: tuple[InstanceId, ...]
+    front: tuple[InstanceId, Version] | None
+    front_before: tuple[InstanceId, Version] | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What one commit did. `promote` and `rollback` differ in whether the root had served before and another one since."""
+
+    kind: EditKind
+    commit: Commit
+
+
+def events(commits: Iterable[Commit]) -> tuple[Event, ...]:
+    """What each commit did, in the order given (oldest first). A commit that did two things gives two events."""
+    found: list[Event] = []
+    served: list[InstanceId] = []
+    for commit in commits:
+        if commit.added:
+            found.append(Event(EditKind.STAGE, commit))
+        if commit.front != commit.front_before:
+            back = commit.front is None or commit.front[0] in served[:-1]
+            found.append(Event(EditKind.ROLLBACK if back else EditKind.PROMOTE, commit))
+            if commit.front:
+                served.append(commit.front[0])
+        if commit.removed:
+            found.append(Event(EditKind.RETIRE, commit))
+        if not commit.added and not commit.removed and commit.front == commit.front_before:
+            found.append(Event(EditKind.BIND, commit))
+    return tuple(found)
+
+
+def pointer_moves(history: tuple[Event, ...]) -> tuple[Commit, ...]:
+    """The commits that moved the front, oldest first."""
+    return tuple(event.commit for event in history if event.kind in {EditKind.PROMOTE, EditKind.ROLLBACK})
+
+
+def previous_root(history: tuple[Event, ...]) -> InstanceId | None:
+    """The root that served before the one that serves now; None if there was none."""
+    moves = pointer_moves(history)
+    return moves[-1].front_before[0] if moves and moves[-1].front_before else None
+
+
+def never_served(history: tuple[Event, ...], roots: Iterable[InstanceId]) -> tuple[InstanceId, ...]:
+    """Those of the roots that the front never named: staged, and still to be promoted."""
+    named = {commit.front[0] for commit in pointer_moves(history) if commit.front}
+    return tuple(sorted(root for root in roots if root not in named))

@@ -1,0 +1,84 @@
+"""What every edit of an environment shares: the release bound to it, and one commit that says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lockstep.core.bindings import refuse_unknown
+from lockstep.core.compose import compose
+from lockstep.core.environment import BINDINGS_FILE, Edit, Environment, Rendered, edits, format_environment
+from lockstep.core.names import EnvironmentName, GitSha
+from lockstep.core.version import Version
+from lockstep.verbs.workspace import Workspace, below, templates_at
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What a writing verb did, or would do.
+
+    Args:
+        verb: Its name.
+        environment: Where; empty for a release.
+        edits: The files, with paths in the bundle.
+        commit: The commit; None when there was nothing to do or for a dry run.
+        said: What it means, in one sentence.
+        versions: The releases concerned.
+    """
+
+    verb: str
+    environment: str
+    edits: tuple[Edit, ...]
+    commit: GitSha | None
+    said: str
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How to write: not at all (`dry`), or also to a remote."""
+
+    dry: bool = False
+    remote: str = ""
+
+
+def render_release(workspace: Workspace, environment: Environment, version: Version) -> Rendered:
+    """A release bound to an environment, by the templates that the release pins.
+
+    Raises:
+        UsageError: no such release, or its commit is not here.
+        Refused: bindings.yaml does not fit the release.
+    """
+    release = workspace.state.release(version)
+    bindings = environment.bindings
+    refuse_unknown(bindings, release, f"releases/{environment.name}/{BINDINGS_FILE}")
+    return compose(release, bindings, workspace.state.bundle.registry, templates_at(workspace.repository, release))
+
+
+def write_environment(workspace: Workspace, old: Environment, new: Environment, trailers: Mapping[str, str], writing: Writing) -> Edited:
+    """The commit that turns one state of an environment into another; none when they are equal.
+
+    Args:
+        workspace: Where.
+        old: What is there.
+        new: What shall be there.
+        trailers: `Edit`, `Release`, `Root`: written as Git trailers, with the environment's name.
+        writing: Whether and where to.
+    """
+    changes = below(f"releases/{old.name}", edits(format_environment(old), format_environment(new)))
+    verb, said = trailers["Edit"], subject(old.name, trailers)
+    versions = (Version(trailers["Release"]),) if "Release" in trailers else ()
+    if not changes or writing.dry:
+        return Edited(verb, old.name, changes, None, said, versions)
+    commit = workspace.write(changes, message(said, {"Environment": old.name, **trailers}), remote=writing.remote)
+    return Edited(verb, old.name, changes, commit, said, versions)
+
+
+def subject(environment: EnvironmentName, trailers: Mapping[str, str]) -> str:
+    """First line of the commit: `stage 1.2.0 in staging`."""
+    return " ".join(part for part in (trailers["Edit"], trailers.get("Release", ""), "in", environment) if part)
+
+
+def message(first: str, trailers: Mapping[str, str]) -> str:
+    """A commit message with Git trailers. Source: git-interpret-trailers(1)."""
+    return f"{first}\n\n" + "".join(f"Lockstep-{key}: {value}\n" for key, value in trailers.items())

@@ -1,0 +1,92 @@
+"""rollback: takes back the last promote, or goes back to a release that served earlier. `git revert` of the promote does the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from lockstep.adapters.history import environment_commits
+from lockstep.core.environment import CHART_FILE, FRONT_FILE, HOLD_FILE, Environment, parse_environment
+from lockstep.core.errors import Finding, Refused
+from lockstep.core.history import Commit, events, pointer_moves
+from lockstep.core.names import EnvironmentName, GitSha, InstanceId
+from lockstep.core.version import Version
+from lockstep.verbs.edit import Edited, Writing, write_environment
+from lockstep.verbs.workspace import Workspace, files_below
+
+
+def roll_back(workspace: Workspace, name: EnvironmentName, to: Version | None, hold: str, writing: Writing) -> tuple[Edited, ...]:
+    """The commits that take an environment back: one, or two where the target was retired (restore, then move the front).
+
+    What comes back are the bytes that Git has, not a new rendering, so ids and gates are those that served.
+
+    Args:
+        workspace: Where.
+        name: The environment.
+        to: The release to go back to; None for the one that served before.
+        hold: If not empty: why nothing may be promoted until a person removes hold.yaml.
+        writing: Whether and where to.
+
+    Raises:
+        Refused: nothing served before, or that release never did.
+    """
+    state = workspace.state
+    now = state.environment(name)
+    commit, root = _target(workspace, now, to)
+    then = parse_environment(name, files_below(workspace.repository.tree(commit), f"releases/{name}"))
+    restored = _restored(now, then, root)
+    done = []
+    trailers = {"Release": str(then.front.release) if then.front else "", "Root": root}
+    if restored != now:
+        done.append(write_environment(workspace, now, restored, {"Edit": "stage", **trailers}, writing))
+        workspace = replace(workspace) if writing.dry else _again(workspace)
+    moved = _moved(restored, then, root, hold)
+    done.append(write_environment(workspace, restored, moved, {"Edit": "rollback", **trailers}, writing))
+    return tuple(done)
+
+
+def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple[GitSha, InstanceId]:
+    """The newest commit at which the wanted release served, and its root."""
+    moves = pointer_moves(events(environment_commits(workspace.repository, workspace.state.commit, now.name)))
+    serving = now.front.root if now.front else None
+    wanted = [move for move in moves if move.front and move.front[0] != serving and (to is None or move.front[1] == to)]
+    if to is None:
+        wanted = [move for move in wanted if moves[-1].front_before and move.front and move.front[0] == moves[-1].front_before[0]]
+    if not wanted or wanted[-1].front is None:
+        raise Refused("there is nothing to go back to", [Finding("rollback/target", f"releases/{now.name}/{FRONT_FILE}", _why_not(now, moves, to), _fix(now, moves))])
+    return wanted[-1].sha, wanted[-1].front[0]
+
+
+def _why_not(now: Environment, moves: tuple[Commit, ...], to: Version | None) -> str:
+    if to is not None and now.front and now.front.release == to:
+        return f"release {to} serves in {now.name} already"
+    return f"release {to} never served in {now.name}" if to else f"nothing served in {now.name} before" if moves else f"nothing serves in {now.name}"
+
+
+def _fix(now: Environment, moves: tuple[Commit, ...]) -> str:
+    served = sorted({move.front[1] for move in moves if move.front})
+    return "choose one of: " + ", ".join(str(version) for version in served) if served else f"lockstep promote {now.name} VERSION"
+
+
+def _restored(now: Environment, then: Environment, root: InstanceId) -> Environment:
+    """The environment with the target's instances as Git has them, where they were retired."""
+    needed = {name: then.instances[name] for name in then.closure(root) if name in then.instances}
+    return replace(now, instances=MappingProxyType({**needed, **now.instances}))
+
+
+def _moved(now: Environment, then: Environment, root: InstanceId, hold: str) -> Environment:
+    """The environment with the front, the gate and the chart's version as they were."""
+    gates = {root: then.gates[root], **now.gates} if root in then.gates else now.gates
+    chart: dict[str, bytes] = {**now.chart, CHART_FILE: then.chart[CHART_FILE]}
+    if hold:
+        chart[HOLD_FILE] = b"# promote refuses while this file is here; remove it once that is settled\n" + f'reason: "{_plain(hold)}"\n'.encode()
+    return replace(now, gates=MappingProxyType(gates), front=then.front, chart=MappingProxyType(chart))
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "/").replace('"', "'").replace("\n", " ")
+
+
+def _again(workspace: Workspace) -> Workspace:
+    """The same place, with the branch read anew."""
+    return Workspace(workspace.folder, workspace.repository, workspace.say)

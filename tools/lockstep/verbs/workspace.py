@@ -1,0 +1,174 @@
+"""Where a command works: the repository, the bundle's folder, its branch of releases and its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from lockstep.adapters.branch import Branch
+from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repository
+from lockstep.core.bundle import Bundle
+from lockstep.core.environment import Edit, Environment, Files, parse_environment
+from lockstep.core.errors import UsageError
+from lockstep.core.names import EnvironmentName, GitSha
+from lockstep.core.release import Release, parse_release
+from lockstep.core.source import CHART, TEMPLATES, load_bundle
+from lockstep.core.version import Version
+
+
+class Say(Protocol):
+    """Where progress goes: one line of words for people."""
+
+    def __call__(self, line: str, /) -> None:
+        """Shows a line."""
+        ...
+
+
+def silent(line: str, /) -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A bundle in a repository.
+
+    Args:
+        folder: The bundle's folder (with lockstep.yaml).
+        repository: Its repository, with the folder as prefix.
+        say: Where progress goes.
+    """
+
+    folder: Path
+    repository: Repository
+    say: Say = silent
+
+    @property
+    def local(self) -> Path:
+        """Lockstep's own folder in the bundle: store, caches, the runner's state. Git ignores it."""
+        return self.folder / ".lockstep"
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """lockstep.yaml as the branch of releases has it (HEAD's before that branch exists)."""
+        head = self.repository.resolve("HEAD")
+        if head is None:
+            raise UsageError("the repository has no commit", where=str(self.folder), fix="git add -A && git commit -m 'first'")
+        return load_bundle(self.repository.tree(head))
+
+    @cached_property
+    def state(self) -> StateTree:
+        """The branch of releases as it is now."""
+        name = self.bundle.state.branch
+        tip = self.repository.branch(name)
+        if tip is None:
+            raise UsageError(f"there is no branch `{name}`, where lockstep.yaml says that releases live", where="lockstep.yaml",
+                             fix=f"git branch {name}, or correct `state: {{branch: …}}`")
+        return StateTree(self.repository.tree(tip), self.bundle)
+
+    def write(self, edits: tuple[Edit, ...], message: str, *, remote: str = "") -> GitSha:
+        """The commit of some edits on the branch of releases, if it is still where `state` saw it.
+
+        Raises:
+            Conflict: it is not.
+        """
+        return Branch(self.repository, self.bundle.state.branch, remote).commit(edits, message, self.state.commit)
+
+
+@dataclass(frozen=True)
+class StateTree:
+    """The releases and environments of one commit."""
+
+    tree: GitTree
+    bundle: Bundle
+
+    @property
+    def commit(self) -> GitSha:
+        """The commit."""
+        return self.tree.commit
+
+    @cached_property
+    def versions(self) -> tuple[Version, ...]:
+        """Every release, smallest first."""
+        return tuple(sorted(Version(name) for entry in self.tree.names("releases") if (name := entry.path.rpartition("/")[2])[:1].isdigit()))
+
+    def release(self, version: Version) -> Release:
+        """A release.
+
+        Raises:
+            UsageError: there is none of that version.
+        """
+        path = release_path(version)
+        found = self.tree.read([path])
+        if not found:
+            known = ", ".join(str(item) for item in self.versions[-5:]) or "none yet"
+            raise UsageError(f"there is no release {version}", where=path, fix=f"choose one of: {known}; or make it: lockstep release {version}")
+        return parse_release(found[path].decode(), path)
+
+    def environment(self, name: EnvironmentName) -> Environment:
+        """An environment; an empty one before the first stage.
+
+        Raises:
+            UsageError: lockstep.yaml does not name it.
+        """
+        if name not in self.bundle.environments:
+            raise UsageError(f"lockstep.yaml names no environment `{name}`", where="lockstep.yaml", fix="choose one of: " + ", ".join(sorted(self.bundle.environments)))
+        return parse_environment(name, self.environment_files(name))
+
+    def environment_files(self, name: EnvironmentName) -> Files:
+        """The files of releases/<env>/ by path below it."""
+        return files_below(self.tree, f"releases/{name}")
+
+    def chart(self) -> Files:
+        """The files of charts/environment by path below it."""
+        return files_below(self.tree, CHART)
+
+
+def files_below(tree: GitTree, folder: str) -> Files:
+    """Every file below a folder, by path below it."""
+    data = tree.read([entry.path for entry in tree.below([folder])])
+    return {path.removeprefix(folder + "/"): content for path, content in data.items()}
+
+
+def templates_at(repository: Repository, release: Release) -> dict[str, str]:
+    """The object templates as a release had them, checked against the digests that it pins.
+
+    Raises:
+        UsageError: this clone lacks the release's commit, or the templates there are not those of the release.
+    """
+    from lockstep.core.names import digest_of  # noqa: PLC0415
+
+    commit = repository.resolve(release.commit)
+    if commit is None:
+        raise UsageError(f"this clone does not have the commit {release.commit[:10]} of release {release.version}", where=release_path(release.version),
+                         fix="git fetch --unshallow --tags" if repository.is_shallow else "git fetch --all --tags")
+    found = {path: data for path, data in files_below(repository.tree(commit), TEMPLATES).items() if path in release.templates}
+    wrong = [path for path, digest in release.templates.items() if path not in found or digest_of(found[path]) != digest]
+    if wrong:
+        raise UsageError(f"{', '.join(wrong)} at {commit[:10]} is not what release {release.version} pinned", where=release_path(release.version), fix=f"lockstep verify {release.version}")
+    return {path: data.decode() for path, data in found.items()}
+
+
+def release_path(version: Version) -> str:
+    """The bundle path of a release.yaml."""
+    return f"releases/{version}/release.yaml"
+
+
+def below(folder: str, changes: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Edits with their paths put below a folder."""
+    return tuple(Edit(f"{folder}/{edit.path}", edit.old, edit.new) for edit in changes)
+
+
+def open_workspace(start: Path, say: Say = silent) -> Workspace:
+    """The workspace of the bundle that `start` lies in.
+
+    Raises:
+        UsageError: no bundle or no repository.
+    """
+    folder = bundle_folder(start.resolve())
+    return Workspace(folder, open_repository(folder), say)
+
+
+Clock = Callable[[], float]
