@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lockstep.runner.program import Program
 _LOOK_SECONDS = 0.02
 # Below 32768, where Linux starts to choose ports for outgoing connections, so that none of those takes one of ours meanwhile.
 _PORTS = range(20_000, 32_000)
-_next_port = cycle([*_PORTS[os.getpid() * 97 % len(_PORTS):], *_PORTS[:os.getpid() * 97 % len(_PORTS)]])
+_next_port: Iterator[int] = cycle([*_PORTS[os.getpid() * 97 % len(_PORTS):], *_PORTS[:os.getpid() * 97 % len(_PORTS)]])
 
 
 class Child:

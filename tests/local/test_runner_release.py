@@ -1,0 +1,300 @@
+"""Stage, promote, revert and retire of a running environment, under load: nothing fails, nothing mixes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.test_runner_bundle import Bundle, gateway, instance_file, new_bundle, promote
+
+
+class Load:
+    """Clients that keep their connections and never try again; `bad` holds every answer that should not be."""
+
+    def __init__(self, url: str, clients: int = 4) -> None:
+        self._address = urlsplit(url).netloc
+        self._end = threading.Event()
+        self.bad: list[str] = []
+        self.roots: list[str] = []
+        self._threads = [threading.Thread(target=self._ask_on, args=(number % 2 == 1,)) for number in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask_on(self, post: bool) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=20)
+        while not self._end.is_set():
+            try:
+                connection.request("POST" if post else "GET", "/who", body=b"x" * 5000 if post else None)
+                answer = connection.getresponse()
+                self._judge(answer.status, answer.read(), answer.headers.get("x-lockstep-release", ""), post)
+            except (OSError, http.client.HTTPException) as error:
+                self.bad.append(repr(error))
+                connection.close()
+            time.sleep(0.002)
+        connection.close()
+
+    def _judge(self, status: int, body: bytes, header: str, post: bool) -> None:
+        if status != 200:
+            self.bad.append(f"{status}: {body[:300]!r}")
+            return
+        said = json.loads(body)
+        self.roots.append(said["root"])
+        mixed = said["root"][-10:] != said["callee"][-10:] or header != said["root"]
+        if mixed or said["posted"] != ("5000" if post else ""):
+            self.bad.append(f"mixed: {said} {header}")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Iterator[Bundle]:
+    """An environment that serves release 0."""
+    made = new_bundle(tmp_path)
+    made.commit("stage 0", made.release(0))
+    made.commit("promote 0", promote(0))
+    made.up()
+    try:
+        made.until_front(gateway(0))
+        yield made
+    finally:
+        made.down()
+
+
+def _stage(bundle: Bundle, number: int, **changes: object) -> None:
+    bundle.commit(f"stage {number}", bundle.release(number, **changes))
+
+
+def _staged(bundle: Bundle, number: int) -> None:
+    _stage(bundle, number)
+    bundle.until(lambda: bundle.state(gateway(number)) == "ready", "ready")
+
+
+def test_promote_and_revert_fail_and_mix_no_request_under_load(bundle: Bundle) -> None:
+    with Load(bundle.status()["front_url"]) as load:
+        _staged(bundle, 1)
+        for _ in range(3):
+            bundle.commit("promote 1", promote(1))
+            bundle.until_front(gateway(1))
+            time.sleep(0.4)
+            bundle.revert()
+            bundle.until_front(gateway(0))
+            time.sleep(0.4)
+        bundle.commit("promote 1", promote(1))
+        bundle.until_front(gateway(1))
+        bundle.commit("retire 0", dict.fromkeys(_files(0)))
+        bundle.until(lambda: bundle.state(gateway(0)) == "absent", "gone")
+        time.sleep(0.3)
+
+    assert load.bad == []
+    assert {gateway(0), gateway(1)} == set(load.roots)
+    assert len(load.roots) > 200
+
+
+def _files(number: int) -> list[str]:
+    root = gateway(number)
+    return [f"instances/{root}.yaml", f"instances/llm-{number:010x}.yaml", f"gates/{root}.yaml"]
+
+
+def test_revert_moves_within_100_ms_of_seeing_the_commit_and_restarts_nothing(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    before = {name: one["pid"] for name, one in bundle.status()["instances"].items()}
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+
+    bundle.revert()
+    bundle.until_front(gateway(0))
+
+    moved = bundle.events("front-moved")[-1]
+    assert (moved["monotonic_ns"] - moved["seen_ns"]) / 1e6 < 100
+    assert {name: one["pid"] for name, one in bundle.status()["instances"].items()} == before
+
+
+def test_root_that_is_never_ready_is_not_served(bundle: Bundle) -> None:
+    _stage(bundle, 1, env={"START_SECONDS": "1000"})
+    bundle.commit("promote 1", promote(1))
+    bundle.until(lambda: "is starting" in bundle.reason(), "waits")
+    time.sleep(0.5)
+
+    assert bundle.ask()["root"] == gateway(0)
+
+
+def test_failed_gate_keeps_the_front_and_is_not_asked_again(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1, command=["python", "-c", "raise SystemExit('wrong answer')"]))
+    bundle.until(lambda: "wrong answer" in bundle.reason(), "failed")
+    time.sleep(0.5)
+
+    assert bundle.ask()["root"] == gateway(0)
+    assert len(bundle.events("gate-failed")) == 1
+    bundle.commit("promote 1 with another question", promote(1))
+    bundle.until_front(gateway(1))
+
+
+def test_gate_that_gives_no_answer_fails_at_its_deadline(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1, command=["python", "-c", "import time; time.sleep(60)"], deadline=1))
+
+    bundle.until(lambda: "no answer within 1 s" in bundle.reason(), "failed")
+
+    assert bundle.ask()["root"] == gateway(0)
+
+
+def test_gate_asks_the_root_by_its_own_name(bundle: Bundle) -> None:
+    question = "import json,os,urllib.request as u; assert json.load(u.urlopen(os.environ['ROOT_URL']))['root'] in os.environ['ROOT_URL']"
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1, command=["python", "-c", question]))
+
+    bundle.until_front(gateway(1))
+
+
+def test_stage_and_promote_in_one_commit_wait_for_the_gate(bundle: Bundle) -> None:
+    bundle.commit("both", {**bundle.release(1, env={"START_SECONDS": "1"}), **promote(1)})
+    bundle.until_front(gateway(1))
+
+    names = [event["event"] for event in bundle.events() if gateway(1) in {event.get("instance"), event.get("root")}]
+    order = [name for name in names if name in {"instance-ready", "gate-passed", "front-moved"}]
+    assert order == ["instance-ready", "gate-passed", "front-moved"]
+
+
+def test_revert_moves_at_once_while_another_release_is_loading(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    promoted = bundle.git("rev-parse", "HEAD")
+    _stage(bundle, 2, env={"START_SECONDS": "1000"})
+    bundle.until(lambda: bundle.state(gateway(2)) == "starting", "loading")
+
+    bundle.git("revert", "--no-edit", promoted)
+    bundle.until_front(gateway(0), 2)
+
+    assert bundle.state(gateway(2)) == "starting"
+
+
+def test_revert_moves_at_once_when_the_promoted_root_has_gone_bad(bundle: Bundle) -> None:
+    bad = bundle.top / "image/app/bad"
+    _stage(bundle, 1, env={"BAD_FILE": "/app/bad"})
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    bad.touch()
+    bundle.until(lambda: bundle.state(gateway(1)) == "failing", "gone bad")
+    assert bundle.front() == gateway(1)
+
+    bundle.revert()
+    bundle.until_front(gateway(0), 2)
+
+    assert bundle.ask()["root"] == gateway(0)
+
+
+def test_served_root_that_crashes_is_started_again_and_revert_needs_not_wait(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    with pytest.raises(OSError, match="502"):
+        bundle.ask("/crash")
+    bundle.until(lambda: bundle.state(gateway(1)) == "failing", "crashed")
+
+    bundle.revert()
+    bundle.until_front(gateway(0), 2)
+
+    assert bundle.ask()["root"] == gateway(0)
+    bundle.until(lambda: bundle.status()["instances"][gateway(1)]["restarts"] == 1, "started again")
+    bundle.until(lambda: bundle.state(gateway(1)) == "ready", "ready again")
+
+
+def test_deletion_of_what_serves_is_held_until_the_front_has_moved(bundle: Bundle) -> None:
+    served = {gateway(0), "llm-0000000000"}
+    bundle.commit("delete what serves", dict.fromkeys(_files(0)))
+    bundle.until(lambda: {event["instance"] for event in bundle.events("deletion-held")} == served, "held")
+    time.sleep(0.3)
+    assert bundle.ask()["root"] == gateway(0)
+
+    _stage(bundle, 1)
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+
+    bundle.until(lambda: {bundle.state(name) for name in served} == {"absent"}, "stopped after the move")
+
+
+def test_front_refuses_to_go_back_to_a_retired_release(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    promoted = bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    bundle.commit("retire 0", dict.fromkeys(_files(0)))
+    bundle.until(lambda: bundle.state(gateway(0)) == "absent", "gone")
+
+    bundle.git("revert", "--no-edit", promoted)
+    bundle.until(lambda: "is not in instances/" in bundle.reason(), "refused")
+
+    assert bundle.ask()["root"] == gateway(1)
+
+
+def test_proof_dies_with_its_root(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    bundle.commit("retire the instance of 0 but not its gate", dict.fromkeys(_files(0)[:2]))
+    bundle.until(lambda: bundle.state(gateway(0)) == "absent", "gone")
+
+    _stage(bundle, 0)
+    bundle.until(lambda: bundle.state(gateway(0)) == "ready", "back")
+
+    bundle.until(lambda: len([e for e in bundle.events("gate-passed") if e["root"] == gateway(0)]) == 2, "asked again")
+
+
+def test_request_is_answered_by_the_root_that_it_entered(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    answers: list[dict[str, object]] = []
+    slow = threading.Thread(target=lambda: answers.append(bundle.ask("/slow")))
+    slow.start()
+    time.sleep(0.3)
+
+    bundle.commit("replace all", {**promote(1), **dict.fromkeys(_files(0))})
+    bundle.until_front(gateway(1))
+    assert bundle.state(gateway(0)) == "ready"
+    slow.join()
+
+    assert answers[0]["root"] == gateway(0)
+    assert answers[0]["callee"] == "llm-0000000000"
+    bundle.until(lambda: bundle.state(gateway(0)) == "absent", "stopped when its last request was answered")
+    moved, drained = bundle.events("front-moved")[-1], bundle.events("drained")[-1]
+    assert drained["root"] == gateway(0)
+    assert drained["last_answer_began_ns"] > drained["left_ns"] == moved["monotonic_ns"]
+
+
+def test_bad_file_stops_neither_itself_nor_others(bundle: Bundle) -> None:
+    bundle.commit("break", {"instances/llm-0000000000.yaml": b"a: [", **bundle.release(1)})
+    bundle.until(lambda: bundle.state(gateway(1)) == "ready", "others go on")
+
+    assert "instances/llm-0000000000.yaml" in bundle.status()["problems"]
+    assert bundle.ask()["callee"] == "llm-0000000000"
+
+
+def test_instance_of_no_replicas_is_standby_and_not_served(bundle: Bundle) -> None:
+    _stage(bundle, 1, replicas=0)
+    bundle.commit("promote 1", promote(1))
+    bundle.until(lambda: "standby" in bundle.reason(), "waits")
+    assert bundle.state(gateway(1)) == "standby"
+
+    bundle.commit("tune", {f"instances/{gateway(1)}.yaml": bundle.release(1)[f"instances/{gateway(1)}.yaml"]})
+
+    bundle.until_front(gateway(1))
+
+
+def test_instance_that_crashes_at_start_is_tried_again_and_says_why(bundle: Bundle) -> None:
+    bundle.commit("stage", {"instances/ocr-0000000001.yaml": instance_file("ocr-0000000001", env={"CRASH": "1"})})
+    bundle.until(lambda: bundle.status()["instances"].get("ocr-0000000001", {}).get("restarts", 0) >= 2, "twice")
+
+    assert "exit code 1: told to crash" in str(bundle.events("instance-failing"))
