@@ -27,7 +27,7 @@ class Gateway:
     @asynccontextmanager
     async def lifespan(self, service: Service) -> AsyncIterator[None]:
         """Opens the pool, and makes the service ready once every callee has said that it is."""
-        async with client() as http:
+        async with client(*CALLEES) as http:
             self.callees = {name: callee(name, http) for name in CALLEES}
             waiting = asyncio.create_task(self._wait(service))
             try:

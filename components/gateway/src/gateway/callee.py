@@ -80,10 +80,12 @@ def callee(name: str, client: httpx.AsyncClient) -> Callee:
     return Callee(name, environment(f"{name.upper()}_URL", f"http://{name}-0123456789").rstrip("/"), client)
 
 
-def client() -> httpx.AsyncClient:
-    """A client that honours the proxy variables (the local runner resolves instance names through http_proxy)."""
+def client(*names: str) -> httpx.AsyncClient:
+    """A client for calls to these components; it honours the proxy variables, by which the local runner resolves instance names."""
     seconds = float(os.environ.get("CALL_TIMEOUT_SECONDS", "30"))
-    return httpx.AsyncClient(limits=LIMITS, timeout=httpx.Timeout(seconds, connect=5.0), trust_env=True)
+    # Reading the certificates takes a third of the start-up time; inside a cluster nobody is asked by https.
+    is_secure = any(os.environ.get(f"{name.upper()}_URL", "").startswith("https:") for name in names)
+    return httpx.AsyncClient(limits=LIMITS, timeout=httpx.Timeout(seconds, connect=5.0), trust_env=True, verify=is_secure)
 
 
 def _object(answer: httpx.Response) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ class Summarizer:
     @asynccontextmanager
     async def lifespan(self, service: Service) -> AsyncIterator[None]:
         """Opens the pool, and makes the service ready once the llm has answered."""
-        async with client() as http:
+        async with client("llm") as http:
             self.llm = callee("llm", http)
             waiting = asyncio.create_task(self._wait(service))
             try:

@@ -1,0 +1,37 @@
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parent / "pages"
+COMPONENTS = Path(__file__).parents[2]
+IDS = {name: f"{name}-{number:010x}" for number, name in enumerate(("gateway", "ocr", "embedding", "summarizer", "llm"), 10)}
+
+
+@pytest.fixture(scope="module")
+def root(start, weights, world):
+    """All five components, found by name."""
+    urls = {f"{name.upper()}_URL": f"http://{instance}" for name, instance in IDS.items()} | {"http_proxy": world.url}
+    servers = {}
+    for name, instance in IDS.items():
+        own = {"LOCKSTEP_INSTANCE": instance, "LOCKSTEP_PROMPTS": str(COMPONENTS / name / "prompts")}
+        if name in {"ocr", "embedding", "llm"}:
+            own["LOCKSTEP_WEIGHTS"] = weights(f"{name}/weights/{name}.npz.dvc")
+        servers[name] = start(name, **urls, **own)
+        world.route(instance, servers[name])
+    return servers["gateway"].wait_ready()
+
+
+@pytest.mark.parametrize(("name", "media", "sentence"), [
+    ("invoice.png", "image/png", "The total amount is 946.00 EUR including tax."),
+    ("letter.png", "image/png", "4,150.00 EUR per month."),
+    ("report.jpg", "image/jpeg", "Revenue reached $1,284,000.00 in the quarter."),
+])
+def test_page_becomes_text_embedding_and_summary(root, name, media, sentence):
+    answer = root.post("/documents", content=(PAGES / name).read_bytes(), headers={"content-type": media}).json()
+
+    printed = (PAGES / name).with_suffix(".txt").read_text(encoding="utf-8")
+    assert SequenceMatcher(None, answer["text"], printed.strip(), autojunk=False).ratio() > 0.92
+    assert sentence in answer["summary"]
+    assert len(answer["embedding"]) == 64
+    assert answer["served_by"] == IDS
