@@ -26,7 +26,7 @@ def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentNa
     heads = [head.rstrip("\n").split("\x00") for head, _, _ in records]
     fronts = _fronts(repository, folder, [GitSha(head[0]) for head in heads])
     changes = [_changes(body, folder) for _, _, body in records]
-    before: list[Pointer] = [None, *fronts[:-1]]
+    before: list[Pointer] = [None, *fronts][: len(fronts)]
     return tuple(
         Commit(GitSha(sha), int(time), author, subject, _instances(change, "A"), _instances(change, "D"), front, earlier)
         for (sha, time, author, subject), change, front, earlier in zip(heads, changes, fronts, before, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lockstep.adapters.history import environment_commits
@@ -103,4 +104,9 @@ def runner_status(workspace: Workspace, name: EnvironmentName) -> dict[str, Any]
         data: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return data
+    return data if _is_alive(data) else None
+
+
+def _is_alive(data: dict[str, Any]) -> bool:
+    """Whether the runner that wrote the document still runs: it says so, and its process is there."""
+    return data.get("state") == "running" and Path(f"/proc/{data.get('pid')}").exists()

@@ -1,0 +1,121 @@
+"""status, history, diff, schema: what can be read without changing anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lockstep.cli.environments import parse_environment_name
+from lockstep.cli.output import diff_lines, emit, moment, paint, say, shared
+from lockstep.cli.releasing import parse_version
+from lockstep.verbs.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from lockstep.core.diff import Difference
+    from lockstep.verbs.status import EnvironmentStatus
+
+
+@click.command(epilog="Example:\n\n  lockstep status\n\n  lockstep status production -o json")
+@click.argument("environments", nargs=-1)
+@shared
+def status(environments: tuple[str, ...], form: str, folder: Path) -> None:
+    """Show what serves, what is staged and what is kept in ENVIRONMENTS (all, for none), as Git says and as the local runner does."""
+    from lockstep.verbs.status import statuses  # noqa: PLC0415
+
+    found = statuses(open_workspace(folder, say), tuple(map(parse_environment_name, environments)))
+    if form == "json":
+        emit("status", {"environments": [_status_data(item) for item in found]})
+        return
+    print("\n\n".join(_status_text(item) for item in found))
+
+
+@click.command(epilog="Example:\n\n  lockstep history production")
+@click.argument("environment")
+@shared
+def history(environment: str, form: str, folder: Path) -> None:
+    """Show every edit of ENVIRONMENT, newest first, whoever made it."""
+    from lockstep.verbs.history import history_of  # noqa: PLC0415
+
+    found = history_of(open_workspace(folder, say), parse_environment_name(environment))
+    if form == "json":
+        emit("history", {"environment": environment, "edits": [
+            {"kind": event.kind, "commit": event.commit.sha, "utc": moment(event.commit.time), "author": event.commit.author, "subject": event.commit.subject,
+             "release": str(event.commit.front[1]) if event.commit.front else None, "added": event.commit.added, "removed": event.commit.removed} for event in found]})
+        return
+    for event in reversed(found):
+        serving = f"serves {event.commit.front[1]}" if event.commit.front else "serves nothing"
+        print(f"{event.commit.sha[:10]}  {moment(event.commit.time)}  {event.kind:<9} {serving:<16} {event.commit.author}: {event.commit.subject}")
+
+
+@click.command(epilog="Example:\n\n  lockstep diff 1.3.0 1.4.0")
+@click.argument("old")
+@click.argument("new")
+@shared
+def diff(old: str, new: str, form: str, folder: Path) -> None:
+    """Show what release NEW pins differently from release OLD; prompts as text."""
+    from lockstep.core.diff import diff as compare  # noqa: PLC0415
+
+    state = open_workspace(folder, say).state
+    found = compare(state.release(parse_version(old)), state.release(parse_version(new)))
+    if form == "json":
+        emit("diff", {"old": old, "new": new, "differences": [item.model_dump(mode="json") for item in found]})
+        return
+    print(_diff_text(found) if found else f"{old} and {new} pin the same")
+
+
+@click.command(epilog="Example:\n\n  lockstep schema component > component.schema.json")
+@click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release"]))
+def schema(name: str) -> None:
+    """Print the JSON Schema (2020-12) of component.yaml, lockstep.yaml, bindings.yaml or release.yaml."""
+    from lockstep.core.bindings import Bindings  # noqa: PLC0415
+    from lockstep.core.bundle import Bundle  # noqa: PLC0415
+    from lockstep.core.component import Component  # noqa: PLC0415
+    from lockstep.core.release import Release  # noqa: PLC0415
+
+    models = {"component": Component, "bundle": Bundle, "bindings": Bindings, "release": Release}
+    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **models[name].model_json_schema(by_alias=True)}, indent=2))
+
+
+def _status_data(item: EnvironmentStatus) -> dict[str, Any]:
+    roots = [{"root": root.root, "role": root.role, "versions": [str(version) for version in root.versions], "instances": root.instances, "missing": root.missing} for root in item.roots]
+    return {"name": item.name, "release": str(item.release) if item.release else None, "roots": roots, "orphans": item.orphans, "hold": item.hold, "runner": item.runner}
+
+
+def _status_text(item: EnvironmentStatus) -> str:
+    lines = [f"{paint(item.name, 'bold')}: " + (f"serves release {item.release}" if item.release else "serves nothing")]
+    lines += [f"  held: {item.hold}"] if item.hold else []
+    shared_by = {name: sum(name in root.instances for root in item.roots) for root in item.roots for name in root.instances}
+    for root in item.roots:
+        lines.append(f"  {root.role:<9} {', '.join(map(str, root.versions)) or '?':<16} {root.root}")
+        lines += [f"      {name:<30} {_instance_text(item, name)}{'  shared' if shared_by[name] > 1 else ''}" for name in root.instances if name != root.root]
+        lines += [f"      {name:<30} {paint('missing', 'red')}" for name in root.missing]
+    lines += [f"  no root needs {name}" for name in item.orphans]
+    return "\n".join([*lines, *_runner_text(item)])
+
+
+def _instance_text(item: EnvironmentStatus, name: str) -> str:
+    return str(item.runner["instances"].get(name, {}).get("state", "not started")) if item.runner else "in Git"
+
+
+def _runner_text(item: EnvironmentStatus) -> list[str]:
+    if not item.runner:
+        return ["  not running here: lockstep up " + item.name]
+    front = item.runner.get("front") or {}
+    return [f"  running here: pid {item.runner['pid']}, front {item.runner['front_url']} answers with {front.get('release', 'nothing yet')}"]
+
+
+def _diff_text(found: tuple[Difference, ...]) -> str:
+    lines: list[str] = []
+    last = ""
+    for item in found:
+        if item.component != last:
+            lines.append(paint(item.component, "bold"))
+            last = item.component
+        if item.what.startswith("prompts."):
+            lines += ["  " + line for line in diff_lines(item.what, *((text.encode() if text is not None else None) for text in (item.old, item.new)))]
+        else:
+            lines.append(f"  {item.what}: {item.old or 'nothing'} -> {item.new or 'nothing'}")
+    return "\n".join(lines)
