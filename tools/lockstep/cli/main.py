@@ -78,3 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the one place that turns every error into words and a code
         return show_error(error)
     return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Where the demo plays: a clone of this repository, the command line in it, and the local runner beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_WAIT_SECONDS = 90.0
+
+
+class BrokenPromise(Exception):  # noqa: N818 - what the demo is there to find
+    """Something that Lockstep promises did not hold."""
+
+
+@dataclass
+class Scene:
+    """The clone and the tools that play in it.
+
+    Args:
+        bundle: The clone's folder.
+        environment: The environment that is shown.
+        quiet: Hides the commands (for tests).
+    """
+
+    bundle: Path
+    environment: str = "production"
+    runner: subprocess.Popen[bytes] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def say(self, line: str) -> None:
+        """A line of the timeline."""
+        print(f"{time.monotonic() - self.began:6.1f} s  {line}", flush=True)
+
+    def git(self, *arguments: str) -> str:
+        """What git printed; it must succeed."""
+        done = subprocess.run(["git", *arguments], cwd=self.bundle, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise BrokenPromise(f"git {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def lockstep(self, *arguments: str) -> dict[str, Any]:
+        """The JSON that a command printed; it must succeed."""
+        code, data, text = self.try_lockstep(*arguments)
+        if code:
+            raise BrokenPromise(f"lockstep {' '.join(arguments)} ended with {code}: {text}")
+        return data
+
+    def try_lockstep(self, *arguments: str) -> tuple[int, dict[str, Any], str]:
+        """Exit code, JSON and error text of a command, run as a user would: as a process of its own."""
+        command = [sys.executable, "-m", "lockstep.cli.main", *arguments, "-o", "json"]
+        done = subprocess.run(command, cwd=self.bundle, check=False, capture_output=True, text=True)
+        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.strip()
+
+    def start_runner(self) -> None:
+        """Starts `lockstep up` on a free port of the loopback."""
+        (self.bundle / ".lockstep").mkdir(exist_ok=True)
+        log = (self.bundle / ".lockstep" / "demo-runner.log").open("wb")
+        command = [sys.executable, "-m", "lockstep.cli.main", "up", self.environment, "--port", "0"]
+        self.runner = subprocess.Popen(command, cwd=self.bundle, stdout=log, stderr=log)
+
+    def stop_runner(self) -> None:
+        """Stops it by its pid; it stops its instances."""
+        if self.runner and self.runner.poll() is None:
+            self.runner.send_signal(signal.SIGTERM)
+            self.runner.wait(timeout=60)
+
+    def status(self) -> dict[str, Any]:
+        """The runner's status document; empty before its first."""
+        try:
+            data: dict[str, Any] = json.loads((self.bundle / ".lockstep" / "run" / self.environment / "status.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return data if self.runner and data.get("pid") == self.runner.pid else {}
+
+    def events(self) -> list[dict[str, Any]]:
+        """The runner's events so far."""
+        path = self.bundle / ".lockstep" / "run" / self.environment / "events.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def until(self, what: str, holds: Callable[[], Any], seconds: float = _WAIT_SECONDS) -> Any:
+        """The first true answer of `holds`; asked often.
+
+        Raises:
+            BrokenPromise: it did not come in time, or the runner ended.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            answer = holds()
+            if answer:
+                return answer
+            if self.runner and self.runner.poll() is not None:
+                raise BrokenPromise(f"the runner ended with {self.runner.returncode}; see {self.bundle}/.lockstep/demo-runner.log")
+            time.sleep(0.05)
+        raise BrokenPromise(f"not within {seconds:.0f} s: {what}; see {self.bundle}/.lockstep/run/{self.environment}/")
+
+    def served(self) -> str:
+        """The release that the front answers with; empty for none."""
+        return str((self.status().get("front") or {}).get("release", ""))
+
+    def is_ready(self, instances: list[str]) -> bool:
+        """Whether all of these instances are ready."""
+        known = self.status().get("instances", {})
+        return all(known.get(name, {}).get("state") == "ready" for name in instances)
+
+
+def prepare(repository: Path, home: Path) -> Scene:
+    """A fresh clone of the repository's HEAD in `home`, on a branch main, without releases, for this machine's Python.
+
+    Store and caches of the last run are kept: they are named by content. The repository itself stays as it is.
+    """
+    bundle = home / "bundle"
+    kept = home / "kept"
+    if (bundle / ".lockstep").exists():
+        shutil.rmtree(kept, ignore_errors=True)
+        (bundle / ".lockstep").rename(kept)
+    shutil.rmtree(bundle, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(repository), str(bundle)], check=True)
+    if kept.exists():
+        kept.rename(bundle / ".lockstep")
+    scene = Scene(bundle)
+    scene.git("checkout", "--quiet", "-B", "main")
+    scene.git("config", "user.name", os.environ.get("GIT_AUTHOR_NAME", "Lockstep demo"))
+    scene.git("config", "user.email", os.environ.get("GIT_AUTHOR_EMAIL", "demo@localhost"))
+    _start_afresh(scene)
+    return scene
+
+
+def _start_afresh(scene: Scene) -> None:
+    """Commits what the story needs: no releases, no tags of the repository's own, and this machine's Python."""
+    for tag in scene.git("tag", "--list").split():
+        scene.git("tag", "--delete", tag)
+    for path in (scene.bundle / "releases").glob("*/"):
+        if path.is_dir():
+            scene.git("rm", "-r", "--quiet", f"releases/{path.name}")
+    config = scene.bundle / "lockstep.yaml"
+    here = f"3.{sys.version_info.minor}"
+    stated = yaml.safe_load(config.read_text(encoding="utf-8")).get("platform", {}).get("python", "3.11")
+    if stated != here:
+        config.write_text(config.read_text(encoding="utf-8").replace(f'python: "{stated}"', f'python: "{here}"'), encoding="utf-8")
+        scene.say(f"this machine has Python {here}, so the clone's lockstep.yaml says so (it was {stated})")
+    scene.git("add", "--all")
+    scene.git("commit", "--quiet", "--allow-empty", "--message", "demo: start without releases")

@@ -1,0 +1,192 @@
+"""The story: five releases of three kinds, one revert of each trouble, under load. Each part returns what it measured."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.changes import BROKEN, CODE, PROMPT, SLOW, WEIGHTS, Change
+from demo.load import Load, failed, last_began, mixed
+from demo.scene import BrokenPromise, Scene
+
+_PAGES = ("invoice.png", "letter.png", "minutes.jpg", "report.jpg")
+_REFUSED_SECONDS = 4.0
+
+
+@dataclass
+class Report:
+    """What the demo measured; written to .lockstep/demo.json."""
+
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    requests: dict[str, int] = field(default_factory=dict)
+    rollback_seconds: float | None = None
+    rollbacks: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+def play(scene: Scene) -> Report:
+    """The whole story.
+
+    Raises:
+        BrokenPromise: a step did not do what it says.
+    """
+    report = Report()
+    pages = tuple(scene.bundle / "components/gateway/tests/pages" / name for name in _PAGES)
+    _first(scene, report)
+    url = scene.status()["front_url"] + "/documents"
+    before = _show(scene, url, pages[0])
+    closures: dict[str, frozenset[str]] = {}
+    with Load(url, pages) as load:
+        scene.say("load: 2 clients, one keeps its connection, one opens a new one for each page")
+        _changed(scene, report, PROMPT, closures)
+        after = _show(scene, url, pages[0])
+        if after == before:
+            report.broken.append("the prompt changed but the summary did not")
+        _changed(scene, report, CODE, closures)
+        _changed(scene, report, WEIGHTS, closures)
+        _take_back(scene, report, load, "a plain git revert of the last promote", loading=False)
+        _again(scene, WEIGHTS.version)
+        _stage(scene, report, SLOW)
+        _take_back(scene, report, load, f"git revert while {SLOW.version} is still loading", loading=True)
+        _never_ready(scene, report, load)
+    _count(scene, report, load, closures)
+    _finish(scene, report)
+    return report
+
+
+def _first(scene: Scene, report: Report) -> None:
+    scene.git("tag", "v1.0.0")
+    _release(scene, report, "1.0.0", "the first release")
+    scene.lockstep("stage", scene.environment, "1.0.0")
+    scene.lockstep("promote", scene.environment, "1.0.0")
+    scene.start_runner()
+    scene.until("release 1.0.0 is served", lambda: scene.served() == "1.0.0")
+    scene.say(f"served   1.0.0 at {scene.status()['front_url']}")
+
+
+def _release(scene: Scene, report: Report, version: str, title: str) -> dict[str, Any]:
+    made = scene.lockstep("release", version)
+    why = sorted({change["component"] + (" (calls " + change["path"] + ")" if change["kind"] == "callee" else f": {change['kind']}") for change in made["changes"]})
+    scene.say(f"release  {version:<6} {title}: {len(made['built'])} runtimes built, {_amount(made['stored_bytes'])} new, {made['seconds']:.2f} s")
+    scene.say(f"         {'; '.join(why)}")
+    report.releases.append({"version": version, "digest": made["digest"], "built": made["built"], "uploaded_bytes": made["stored_bytes"], "seconds": made["seconds"], "changes": why})
+    return made
+
+
+def _stage(scene: Scene, report: Report, change: Change) -> list[str]:
+    """Commits, tags, releases and stages a change; returns the instances that stage added."""
+    change.apply(scene.bundle)
+    if change.kind == "weights":
+        scene.lockstep("weights", "lock", "ocr")
+    scene.git("commit", "--quiet", "--all", "--message", change.title)
+    scene.git("tag", f"v{change.version}")
+    made = _release(scene, report, change.version, change.title)
+    staged = scene.lockstep("stage", scene.environment, change.version)
+    report.changes.append({"kind": change.kind, "builds": len(made["built"]), "uploaded_bytes": made["stored_bytes"], "seconds": made["seconds"]})
+    return [Path(item["path"]).stem for item in staged["files"] if "/instances/" in item["path"]]
+
+
+def _changed(scene: Scene, report: Report, change: Change, closures: dict[str, frozenset[str]]) -> None:
+    """A change from the editor to the answer."""
+    added = _stage(scene, report, change)
+    began = time.monotonic()
+    scene.until(f"{', '.join(added)} ready", lambda: scene.is_ready(added))
+    warm = time.monotonic() - began
+    scene.lockstep("promote", scene.environment, change.version)
+    committed = time.monotonic()
+    scene.until(f"{change.version} is served", lambda: scene.served() == change.version)
+    seconds = time.monotonic() - committed
+    scene.say(f"promote  {change.version:<6} {len(added)} instances started and warm in {warm:.1f} s, gate passed and front moved {seconds:.2f} s after the promote")
+    report.changes[-1]["instances_started"] = len(added)
+    report.changes[-1]["promote_seconds"] = round(seconds, 3)
+    closures.update(_closures(scene))
+
+
+def _again(scene: Scene, version: str) -> None:
+    scene.lockstep("promote", scene.environment, version)
+    scene.until(f"{version} is served", lambda: scene.served() == version)
+    scene.say(f"promote  {version:<6} again: nothing had to start")
+
+
+def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading: bool) -> None:
+    """Reverts the newest promote and measures until the last answer of what it had promoted began."""
+    commit = scene.git("log", "--format=%H", "--max-count=1", "--grep=^Lockstep-Edit: promote")
+    bad, bad_root = scene.served(), scene.status()["front"]["root"]
+    starting = [name for name, item in scene.status()["instances"].items() if item["state"] == "starting"]
+    if loading and not starting:
+        raise BrokenPromise("nothing was loading, so the revert would prove nothing")
+    pids = {name: item["pid"] for name, item in scene.status()["instances"].items()}
+    reverted = time.monotonic_ns()
+    scene.git("revert", "--no-edit", commit)
+    done = time.monotonic_ns()
+    scene.until("the front moved back", lambda: scene.served() not in {"", bad}, 20)
+    move = [event for event in scene.events() if event["event"] == "front-moved"][-1]
+    time.sleep(0.4)  # long enough for an answer that began late to be counted
+    last = last_began(load.answers, bad_root, reverted)
+    seen = move["seen_ns"]
+    after = {name: item["pid"] for name, item in scene.status()["instances"].items()}
+    if any(after.get(name) != pid for name, pid in pids.items()):
+        report.broken.append(f"{title}: an instance was started, stopped or restarted")
+    seconds = max(0.0, (last - seen) / 1e9)
+    scene.say(f"revert   {bad} -> {scene.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, {seconds * 1000:.0f} ms after it was seen, no instance started or stopped")
+    report.rollbacks.append({"what": title, "from": bad, "to": scene.served(), "seconds_from_seen": round(seconds, 4), "seconds_from_git": round((last - done) / 1e9, 4)})
+    report.rollback_seconds = max(report.rollback_seconds or 0.0, round(seconds, 4))
+
+
+def _never_ready(scene: Scene, report: Report, load: Load) -> None:
+    """A release whose instance never becomes ready is staged and promoted all the same: the front must not move."""
+    _stage(scene, report, BROKEN)
+    serving = scene.served()
+    promoted = scene.lockstep("promote", scene.environment, BROKEN.version)
+    seen = len(load.answers)
+    time.sleep(_REFUSED_SECONDS)
+    if scene.served() != serving or len(load.answers) == seen:
+        report.broken.append(f"{BROKEN.version} was served although it never became ready")
+    reason = next((event["reason"] for event in reversed(scene.events()) if event["event"] == "front-waits"), "")
+    scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason or 'not ready'}; {serving} keeps serving")
+    report.refused.append({"version": BROKEN.version, "reason": reason})
+    scene.git("revert", "--no-edit", promoted["commit"])
+
+
+def _closures(scene: Scene) -> Mapping[str, frozenset[str]]:
+    status = scene.lockstep("status", scene.environment)["environments"][0]
+    return {root["root"]: frozenset(root["instances"]) for root in status["roots"]}
+
+
+def _count(scene: Scene, report: Report, load: Load, closures: dict[str, frozenset[str]]) -> None:
+    closures.update(_closures(scene))
+    bad, mix = failed(load.answers), mixed(load.answers, closures)
+    report.requests = {"total": len(load.answers), "failed": len(bad), "mixed": len(mix)}
+    scene.say(f"requests {len(load.answers)} in all, {len(bad)} failed, {len(mix)} mixed")
+    for answer in [*bad, *mix][:5]:
+        scene.say(f"         {answer}")
+    if not load.answers or bad or mix:
+        report.broken.append(f"{len(bad)} failed and {len(mix)} mixed of {len(load.answers)} requests")
+
+
+def _finish(scene: Scene, report: Report) -> None:
+    code, data, text = scene.try_lockstep("verify")
+    if code:
+        report.broken.append(f"verify found something: {text or json.dumps(data)[:500]}")
+    scene.say("verify   every release and environment, every digest: " + ("clean" if code == 0 else "NOT clean"))
+
+
+def _show(scene: Scene, url: str, page: Path) -> str:
+    """Posts a page and shows what the system says of it; returns the summary."""
+    request = urllib.request.Request(url, data=page.read_bytes(), headers={"content-type": "image/png"})  # noqa: S310 - our own loopback address
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        answer = json.load(response)
+    scene.say(f"answer   {page.name}: {len(answer['text'])} characters read, summary: {answer['summary']}")
+    scene.say(f"         by {', '.join(sorted(answer['served_by'].values()))}")
+    return str(answer["summary"])
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB" if size else "0 bytes"  # noqa: PLR2004
