@@ -19,7 +19,6 @@ from lockstep.core.document import format_yaml
 from lockstep.core.names import GitSha
 from lockstep.core.render import format_objects, render
 
-import lockstep.core.document as D, yaml; D._Loader = yaml.BaseLoader  # TEMPORARY
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: path.read_text() for path in (ROOT / "charts/objects").glob("*.j2")}
 IMAGE = "registry.test/app@sha256:" + "a" * 64
@@ -81,7 +80,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         callee = ""
         if CALLEE:
             with urllib.request.urlopen(CALLEE + "/who", timeout=10) as given: callee = json.load(given)["root"]
-        self.say(200, json.dumps({"root": NAME, "callee": callee, "posted": posted.decode()}).encode(),
+        self.say(200, json.dumps({"root": NAME, "callee": callee, "posted": posted.decode(), "path": self.path,
+                                        "headers": {name.lower(): value for name, value in self.headers.items()}}).encode(),
                  [("x-lockstep-release", NAME)])
 
 class Server(http.server.ThreadingHTTPServer):
@@ -97,7 +97,6 @@ server.serve_forever(0.05)
 RUNNER = """
 import os, subprocess, sys
 from pathlib import Path
-import lockstep.core.document as D, yaml; D._Loader = yaml.BaseLoader  # TEMPORARY
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.errors import LockstepError
 from lockstep.runner import Options, up

@@ -298,3 +298,12 @@ def test_instance_that_crashes_at_start_is_tried_again_and_says_why(bundle: Bund
     bundle.until(lambda: bundle.status()["instances"].get("ocr-0000000001", {}).get("restarts", 0) >= 2, "twice")
 
     assert "exit code 1: told to crash" in str(bundle.events("instance-failing"))
+
+
+def test_edit_in_place_is_refused_and_touches_no_process(bundle: Bundle) -> None:
+    pid = bundle.status()["instances"][gateway(0)]["pid"]
+    bundle.commit("edit", bundle.release(0, env={"TITLE": "edited"}))
+    bundle.until(lambda: bundle.events("edit-refused"), "refused")
+
+    assert bundle.status()["instances"][gateway(0)]["pid"] == pid
+    assert "TITLE" not in bundle.ask("/environment")["environment"]

@@ -94,7 +94,7 @@ def _or_problem(
         problems[path] = Problem(error.what, error.fix, error.where or path)
     except KeyError as error:
         problems[path] = Problem(f"the field {error} is missing", "restore the file from Git", path)
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, RecursionError, TypeError, ValueError) as error:
         problems[path] = Problem(f"not in the form that lockstep writes: {error}", "restore the file from Git", path)
     return None
 

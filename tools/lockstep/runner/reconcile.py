@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 
 from lockstep.core.names import InstanceId
 from lockstep.runner.desired import FrontFile
@@ -17,6 +19,7 @@ from lockstep.runner.supervise import ask_gate, keep_running
 def step(world: World, host: Host) -> None:
     """Does all that can be done now. Doing it again at once does nothing."""
     _start(world, host)
+    _note_edits(world, host)
     _drop_gates(world)
     _ask_gates(world, host)
     _move_front(world, host)
@@ -33,7 +36,7 @@ def obstacle(front: FrontFile, world: World) -> str:
     desired = world.desired
     if front.root not in desired.instances:
         return _missing(world, front.root)
-    absent = sorted(name for name in front.serves if name not in desired.instances or name not in world.instances)
+    absent = sorted(name for name in front.serves if not _is_there(world, name))
     if absent:
         return "; ".join(_missing(world, name) for name in absent)
     root = world.instances[front.root]
@@ -46,6 +49,11 @@ def obstacle(front: FrontFile, world: World) -> str:
     if gate.state != "passed":
         return f"the gate of {front.root} is {gate.state}{': ' if gate.reason else ''}{gate.reason}"
     return ""
+
+
+def _is_there(world: World, name: InstanceId) -> bool:
+    item = world.instances.get(name)
+    return name in world.desired.instances and item is not None and item.state != "stopping"
 
 
 def _missing(world: World, name: InstanceId) -> str:
@@ -71,7 +79,28 @@ def _start(world: World, host: Host) -> None:
         if workload:
             item = Instance(name, workload, host.journal)
             item.task = asyncio.create_task(keep_running(item, host), name=name)
+            item.task.add_done_callback(partial(_ended, item))
             world.instances[name] = item
+
+
+def _ended(item: Instance | Gate, task: asyncio.Task[None]) -> None:
+    """A mistake of the runner, or of whoever unpacks images, ends one task and is shown as that one's reason."""
+    error = None if task.cancelled() else task.exception()
+    if error:
+        item.become("failing" if isinstance(item, Instance) else "failed", f"the runner itself failed: {error!r}")  # type: ignore[arg-type]
+
+
+def _note_edits(world: World, host: Host) -> None:
+    """Replicas may be tuned in place. Any other edit is not applied: an instance's name is the digest of its content."""
+    for name, item in world.instances.items():
+        wanted = world.desired.instances.get(name, item.workload)
+        item.workload = replace(item.workload, replicas=wanted.replicas)
+        is_edited = wanted != item.workload
+        if is_edited and not item.is_edited:
+            host.journal.tell("edit-refused", {
+                "instance": name, "reason": "its file was edited under the same name; restore it, or stage a release",
+            })
+        item.is_edited = is_edited
 
 
 def _drop_gates(world: World) -> None:
@@ -93,6 +122,7 @@ def _ask_gates(world: World, host: Host) -> None:
         if gate.state == "waiting" and gate.task is None and item and item.state == "ready":
             gate.become("running")
             gate.task = asyncio.create_task(ask_gate(gate, host), name=workload.name)
+            gate.task.add_done_callback(partial(_ended, gate))
 
 
 def _move_front(world: World, host: Host) -> None:
@@ -139,7 +169,8 @@ async def end(*items: Instance | Gate) -> None:
     """Returns when the processes of all of them have ended."""
     tasks = [item.task for item in items if item.task]
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():  # a second one would cut its grace short
+            task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -73,6 +73,7 @@ class Instance:
     Args:
         port: 0 as long as no process has one.
         is_held: It is no longer in Git but still serves.
+        is_edited: Its file in Git has other content than what runs under its name.
     """
 
     id: InstanceId
@@ -85,6 +86,7 @@ class Instance:
     port: int = 0
     restarts: int = 0
     is_held: bool = False
+    is_edited: bool = False
     task: asyncio.Task[None] | None = None
 
     def become(self, state: InstanceState, reason: str = "") -> None:

@@ -53,12 +53,13 @@ def _instances(world: World) -> dict[str, Any]:
         item.id: {
             "state": item.state, "pid": item.pid, "port": item.port, "restarts": item.restarts, "since": item.since,
             "reason": item.reason, "wanted_replicas": item.workload.replicas, "held": item.is_held,
+            "edited": item.is_edited,
         }
         for item in world.instances.values()
     }
     standby: dict[str, Any] = {
         name: {"state": "standby", "pid": 0, "port": 0, "restarts": 0, "since": "", "reason": "replicas 0",
-               "wanted_replicas": 0, "held": False}
+               "wanted_replicas": 0, "held": False, "edited": False}
         for name, workload in world.desired.instances.items() if workload.replicas == 0 and name not in running
     }
     return {**standby, **running}
