@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from lockstep.core.bundle import Platform
 from lockstep.core.errors import LockstepError, OutsideError, UsageError
 from lockstep.core.names import digest_of
 from lockstep.oci.image import InvalidManifest, Settings, appended, image_of, parse_manifest
-from lockstep.oci.layer import InvalidEntry, bytes_entry, link_entry, write_layer
+from lockstep.oci.layer import InvalidEntry, Layer, bytes_entry, link_entry, write_layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import copy_image, layer_of, put_image, read_blob, verify_blob, writing
 from lockstep.oci.unpack import unpacked
@@ -31,14 +30,16 @@ def put_layer(store, *entries):
 def an_image(store, tag="release-1.0.0"):
     lower = put_layer(store, bytes_entry("app/a.py", b"old"), bytes_entry("app/run", b"#!", 0o755))
     upper = put_layer(store, bytes_entry("app/a.py", b"new"), link_entry("app/link", "a.py"))
-    image = image_of([lower, upper], Platform(), Settings(env={"B": "2", "A": "1"}, workdir="/app", cmd=("run",), labels={"x": "y"}))
+    settings = Settings(env={"B": "2", "A": "1"}, workdir="/app", cmd=("run",), labels={"x": "y"})
+    image = image_of([lower, upper], Platform(), settings)
     put_image(store, image, tag)
     return image
 
 
-def run(program, folder, **options):
+def run(program, folder):
     code = f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n" + program
-    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, text=True, **pipes)
 
 
 def visible(store):
@@ -56,7 +57,9 @@ def test_a_layout_is_what_the_specification_says(tmp_path):
     assert entry["digest"] == image.digest
     assert entry["size"] == (tmp_path / "blobs/sha256" / image.digest.hex).stat().st_size
     assert entry["annotations"] == {"org.opencontainers.image.ref.name": "ocr:release-1.0.0"}
-    assert [verify_blob(store, layer.digest) for layer in image.layers] == [layer.size for layer in image.layers]
+    assert [verify_blob(store, layer.digest) for layer in image.layers] == [
+        layer.size for layer in image.layers
+    ]
 
 
 def test_an_image_is_the_same_bytes_in_any_store(tmp_path):
@@ -66,7 +69,12 @@ def test_an_image_is_the_same_bytes_in_any_store(tmp_path):
 def test_an_image_says_how_it_is_started(tmp_path):
     config = json.loads(an_image(Layout(tmp_path)).config)
 
-    assert config["config"] == {"Env": ["A=1", "B=2"], "WorkingDir": "/app", "Cmd": ["run"], "Labels": {"x": "y"}}
+    assert config["config"] == {
+        "Env": ["A=1", "B=2"],
+        "WorkingDir": "/app",
+        "Cmd": ["run"],
+        "Labels": {"x": "y"},
+    }
     assert (config["os"], config["architecture"]) == ("linux", "amd64")
     assert "created" not in config
 
@@ -76,12 +84,13 @@ def test_a_manifest_is_read_back(tmp_path):
 
     found = parse_manifest(image.manifest, "x")
 
-    assert [(layer.digest, layer.size) for layer in found.layers] == [(layer.digest, layer.size) for layer in image.layers]
+    assert [Layer(one.digest, one.size) for one in found.layers] == list(image.layers)
     assert found.config.digest == digest_of(image.config)
 
 
 @pytest.mark.parametrize("change", [
-    {"schemaVersion": 1}, {"schemaVersion": "2"}, {"mediaType": "application/vnd.oci.image.index.v1+json"}, {"layers": {}},
+    {"schemaVersion": 1}, {"schemaVersion": "2"}, {"mediaType": "application/vnd.oci.image.index.v1+json"},
+    {"layers": {}},
     {"layers": [{}]}, {"config": None}, {"config": {"mediaType": "x", "digest": "sha256:1", "size": 1}},
     {"config": {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": -1}},
     {"config": {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": "1"}},
@@ -106,9 +115,14 @@ def test_layers_are_appended_to_a_base(tmp_path):
     image = appended(base.manifest, base.config, [layer], Settings(env={"A": "3"}, cmd=("other",)))
 
     config = json.loads(image.config)
-    assert config["config"] == {"Env": ["A=3", "B=2"], "WorkingDir": "/app", "Cmd": ["other"], "Labels": {"x": "y"}}
+    assert config["config"] == {
+        "Env": ["A=3", "B=2"],
+        "WorkingDir": "/app",
+        "Cmd": ["other"],
+        "Labels": {"x": "y"},
+    }
     assert config["rootfs"]["diff_ids"] == [one.digest for one in (*base.layers, layer)]
-    assert [one.digest for one in parse_manifest(image.manifest, "x").layers] == [one.digest for one in (*base.layers, layer)]
+    assert [one.digest for one in parse_manifest(image.manifest, "x").layers] == config["rootfs"]["diff_ids"]
 
 
 def test_a_blob_that_is_there_is_not_written_again(tmp_path):
@@ -236,7 +250,11 @@ except OutsideError as error:
 def test_a_device_that_is_full_says_to_free_space():
     from lockstep.adapters.files import wrapped  # noqa: PLC0415
 
-    with pytest.raises(OutsideError) as caught, wrapped(Path("x")), Path("/dev/full").open("wb", buffering=0) as full:
+    with (
+        pytest.raises(OutsideError) as caught,
+        wrapped(Path("x")),
+        Path("/dev/full").open("wb", buffering=0) as full,
+    ):
         full.write(b"x")
 
     assert "free disk space" in caught.value.fix
@@ -274,7 +292,8 @@ from lockstep.oci.image import Settings, image_of
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import put_image
 for number in range(25):
-    put_image(Layout(Path("store"), sys.argv[1]), image_of([], Platform(), Settings(cmd=(sys.argv[1],))), f"t{number}")
+    image = image_of([], Platform(), Settings(cmd=(sys.argv[1],)))
+    put_image(Layout(Path("store"), sys.argv[1]), image, f"t{number}")
 """
     code = f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n" + program
     writers = [subprocess.Popen([sys.executable, "-c", code, name], cwd=tmp_path) for name in ("a", "b", "c")]
@@ -323,10 +342,11 @@ def member(name, kind=tarfile.REGTYPE, link=""):
 
 
 @pytest.mark.parametrize("members", [
-    [member("../evil")], [member("/tmp/evil")], [member("a/../../evil")],
-    [member("up", tarfile.SYMTYPE, "..")], [member("up", tarfile.SYMTYPE, "/tmp")],
+    [member("../evil")], [member("/evil")], [member("a/../../evil")],
+    [member("up", tarfile.SYMTYPE, "..")], [member("up", tarfile.SYMTYPE, "/var")],
     [member("ok", tarfile.SYMTYPE, "here"), member("ok/below")],
-    [member("dev", tarfile.CHRTYPE)], [member("fifo", tarfile.FIFOTYPE)], [member("hard", tarfile.LNKTYPE, "/etc/passwd")],
+    [member("dev", tarfile.CHRTYPE)], [member("fifo", tarfile.FIFOTYPE)],
+    [member("hard", tarfile.LNKTYPE, "/etc/passwd")],
     [member(".wh.a")], [member("d", tarfile.DIRTYPE), member("d")],
 ])  # fmt: skip
 def test_an_archive_that_escapes_is_not_unpacked(tmp_path, members):
@@ -370,4 +390,3 @@ print((unpacked(Layout(Path("store")), Digest("{image.digest}"), Path("cache")) 
 
     assert [one.communicate()[0] for one in both] == ["new\n"] * 3
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    assert time.monotonic() > 0

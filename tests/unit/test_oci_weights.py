@@ -3,10 +3,9 @@
 import hashlib
 import io
 import time
-from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.adapters.dvc import Place, candidates, missing, repository_of
@@ -41,7 +40,9 @@ from lockstep.oci.weights import (
 DATA = b"the weights" * 100
 digests = st.binary(max_size=4).map(digest_of)
 files = st.builds(
-    WeightsFile, path=st.from_regex(r"weights/[a-z0-9-]{1,9}\.dvc", fullmatch=True), name=st.from_regex(r"[a-z0-9-]{1,9}", fullmatch=True),
+    WeightsFile,
+    path=st.from_regex(r"weights/[a-z0-9-]{1,9}\.dvc", fullmatch=True),
+    name=st.from_regex(r"[a-z0-9-]{1,9}", fullmatch=True),
     md5=st.from_regex(r"[0-9a-f]{32}", fullmatch=True).map(DvcMd5) | st.just(DvcMd5("0" * 31 + "1")),
     size=st.integers(0, 2**62), sha256=digests, layer=digests,
 )  # fmt: skip
@@ -52,8 +53,12 @@ locks = st.builds(
 )  # fmt: skip
 
 
+def md5_of(data):
+    return DvcMd5(hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
 def pointer_text(data=DATA, name="ocr.npz", **changes):
-    out = {"md5": hashlib.md5(data).hexdigest(), "size": str(len(data)), "hash": "md5", "path": name, **changes}
+    out = {"md5": md5_of(data), "size": str(len(data)), "hash": "md5", "path": name, **changes}
     lines = [f"{key}: {value}" for key, value in out.items() if value is not None]
     return "outs:\n- " + "\n  ".join(lines) + "\n"
 
@@ -86,7 +91,7 @@ def work(place, store=None, locked=None):
 def test_a_pointer_is_parsed():
     found = parse_pointer(pointer_text(), "weights/ocr.npz.dvc", "ocr")
 
-    assert found == Pointer("weights/ocr.npz.dvc", "ocr.npz", DvcMd5(hashlib.md5(DATA).hexdigest()), len(DATA), "", found.where)
+    assert found == Pointer("weights/ocr.npz.dvc", "ocr.npz", md5_of(DATA), len(DATA), "", found.where)
     assert found.where == "components/ocr/weights/ocr.npz.dvc:2"
 
 
@@ -132,6 +137,7 @@ def test_a_pointer_with_a_duplicate_key_is_refused():
 
 
 @given(locks)
+@settings(deadline=None)
 def test_a_lock_is_read_back_as_it_was_written(lock):
     text = format_lock(lock, "ocr")
 
@@ -240,7 +246,7 @@ def test_right_size_and_wrong_bytes_are_an_error_and_store_nothing(tmp_path):
     (finding,) = caught.value.findings
     assert finding.component == "ocr"
     assert str(path) in finding.what
-    assert hashlib.md5(wrong).hexdigest() in finding.what
+    assert md5_of(wrong) in finding.what
     assert pointer().md5 in finding.what
     assert finding.fix
     assert not list((tmp_path / "store").rglob("blobs/sha256/*"))
@@ -276,7 +282,9 @@ def test_dvc_fetches_what_is_on_no_local_disk(tmp_path, monkeypatch):
     program.parent.mkdir()
     target = tmp_path / ".dvc/cache/files/md5" / pointer().md5[:2] / pointer().md5[2:]
     (tmp_path / "data").write_bytes(DATA)
-    program.write_text(f'#!/bin/sh\n[ "$1" = fetch ] || exit 9\nmkdir -p {target.parent} && cp {tmp_path}/data {target}\n')
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = fetch ] || exit 9\nmkdir -p {target.parent} && cp {tmp_path}/data {target}\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
 
@@ -297,7 +305,9 @@ def test_an_unchanged_file_is_not_read_again(tmp_path):
     path.write_bytes(DATA[::-1])  # what is in the file now is seen only by whoever reads it
     known = {stamp_of(path): hashes}
 
-    again, _ = lock_weights(Work("ocr", lambda _: [path], lambda _: AssertionError(), store), [pointer()], known)
+    again, _ = lock_weights(
+        Work("ocr", lambda _: [path], lambda _: AssertionError(), store), [pointer()], known
+    )
 
     assert again == first
 
@@ -353,17 +363,17 @@ def test_past_a_hundred_files_the_smallest_share_a_layer(tmp_path):
 
 
 @given(st.permutations(range(130)))
+@settings(deadline=None, max_examples=20)
 def test_packs_ignore_order(order):
     pointers = [Pointer(f"{n}.dvc", f"{n}", DvcMd5("0" * 32), n // 3, "", "") for n in order]
 
     assert packs(pointers) == packs(sorted(pointers, key=lambda one: one.path))
 
 
-def test_an_empty_file_is_a_weight(tmp_path):
+def test_an_empty_file_is_a_weight():
     (file,) = weights_layer("ocr", [_source(b"")], None)
 
     assert file.sha256 == Digest("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-    assert isinstance(tmp_path, Path)
 
 
 def _source(data):

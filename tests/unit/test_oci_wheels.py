@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.adapters.pip import Pip
@@ -108,8 +108,10 @@ def test_a_line_that_is_not_pinned_and_hashed_is_refused_with_its_place(line, sa
 
 
 @pytest.mark.parametrize(("marker", "is_needed"), [
-    ("sys_platform == 'win32'", False), ("sys_platform == 'linux'", True), ("platform_machine == 'aarch64'", True),
-    ("platform_machine == 'x86_64'", False), ("python_version < '3.12'", False), ("python_version >= '3.12'", True),
+    ("sys_platform == 'win32'", False), ("sys_platform == 'linux'", True),
+    ("platform_machine == 'aarch64'", True),
+    ("platform_machine == 'x86_64'", False), ("python_version < '3.12'", False),
+    ("python_version >= '3.12'", True),
     ("extra == 'dev'", False), ("implementation_name == 'pypy'", False), ("os_name == 'posix'", True),
 ])  # fmt: skip
 def test_markers_are_read_for_the_stated_platform(marker, is_needed):
@@ -119,9 +121,15 @@ def test_markers_are_read_for_the_stated_platform(marker, is_needed):
 
 
 @given(st.lists(st.sampled_from("abcdef"), unique=True))
+@settings(deadline=None)
 def test_needed_ignores_the_order_of_the_lock(names):
     def of(found):
-        return [one.name for one in needed(parse_requirements("\n".join(f"{n}==1 --hash={HASH}" for n in found), ""), Platform())]
+        return [
+            one.name
+            for one in needed(
+                parse_requirements("\n".join(f"{n}==1 --hash={HASH}" for n in found), ""), Platform()
+            )
+        ]
 
     assert of(names) == sorted(names)
 
@@ -180,9 +188,15 @@ def test_a_remembered_layer_is_made_again_when_the_store_lost_it(tmp_path):
 
 
 def test_pip_brings_the_wheel_of_the_stated_platform(tmp_path, index):
-    mine = put_wheel(index, wheel_bytes(tag="cp311-cp311-manylinux_2_17_x86_64"), "cp311-cp311-manylinux_2_17_x86_64")
-    theirs = put_wheel(index, wheel_bytes(tag="cp313-cp313-manylinux2014_aarch64"), "cp313-cp313-manylinux2014_aarch64")
-    new = put_wheel(index, wheel_bytes(tag="cp311-cp311-manylinux_2_99_x86_64"), "cp311-cp311-manylinux_2_99_x86_64")
+    mine = put_wheel(
+        index, wheel_bytes(tag="cp311-cp311-manylinux_2_17_x86_64"), "cp311-cp311-manylinux_2_17_x86_64"
+    )
+    theirs = put_wheel(
+        index, wheel_bytes(tag="cp313-cp313-manylinux2014_aarch64"), "cp313-cp313-manylinux2014_aarch64"
+    )
+    new = put_wheel(
+        index, wheel_bytes(tag="cp311-cp311-manylinux_2_99_x86_64"), "cp311-cp311-manylinux_2_99_x86_64"
+    )
     requirements = lock(mine, theirs, new)
     pip = Pip(tmp_path / "cache")
 
@@ -215,7 +229,11 @@ def test_another_file_under_the_same_name_is_a_finding_with_its_line(tmp_path, i
         Pip(tmp_path / "cache", "ocr").wheels(requirements, Platform())
 
     (finding,) = caught.value.findings
-    assert (finding.rule, finding.where, finding.component) == ("requirements/hash", "requirements/demo.txt:2", "ocr")
+    assert (finding.rule, finding.where, finding.component) == (
+        "requirements/hash",
+        "requirements/demo.txt:2",
+        "ocr",
+    )
     assert bad.sha256 in finding.what
     assert good.sha256 in finding.what
 

@@ -23,6 +23,8 @@ from lockstep.oci.store import Hashed, Store, damaged
 def unpacked(store: Store, image: Digest, cache: Path) -> Path:
     """The folder with the image's files, `cache/<hex digest>`; made if it is not there, whole or not at all.
 
+    A cache: it is not synced to disk file by file, and whoever doubts it removes it.
+
     Args:
         store: Holds the image.
         image: Digest of its manifest.
@@ -91,7 +93,8 @@ def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> N
             member.name, 0, lambda: cast("BinaryIO", None), 0o644, member.linkname if member.issym() else ""
         )
     )
-    above = [parent for parent in path.parents if folder in parent.parents]
+    parts = member.name.split("/")
+    above = [folder.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
     if any(parent.is_symlink() or parent.is_file() for parent in above):
         raise InvalidEntry("an entry below a link or a file", where=member.name, fix="build the image again")
     if member.isdir():

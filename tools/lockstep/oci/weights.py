@@ -25,7 +25,7 @@ from lockstep.oci.statcache import Hashes, Stamp, is_settled, stamp_of
 from lockstep.oci.store import BlobStore, layer_of
 
 MOST_LAYERS = 100
-_AHEAD = 4  # chunks that may wait for a hash
+_AHEAD = 16  # chunks, of md5 and of sha256, that may wait for a thread
 
 
 class WrongBytes(Refused):
