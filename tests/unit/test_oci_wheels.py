@@ -168,6 +168,16 @@ def test_a_wheel_that_leaves_its_folder_is_refused(tmp_path):
         wheel_layer(wheel, Target(Platform(), Layout(tmp_path / "store"), tmp_path / "cache"))
 
 
+def test_a_wheel_that_cannot_be_understood_is_an_error_with_its_path(tmp_path):
+    wheel = put_wheel(tmp_path, wheel_bytes(extra={"x-1.dist-info/entry_points.txt": b"no section"}))
+
+    with pytest.raises(OutsideError) as caught:
+        wheel_layer(wheel, Target(Platform(), Layout(tmp_path / "store"), tmp_path / "cache"))
+
+    assert caught.value.where == str(wheel.path)
+    assert caught.value.fix
+
+
 def test_a_damaged_cached_wheel_is_an_error(tmp_path):
     wheel = put_wheel(tmp_path, wheel_bytes())
     wheel.path.write_bytes(wheel.path.read_bytes()[:-1] + b"!")

@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 from lockstep.core.errors import OutsideError
 
-
 _PART = ".part-"  # begins the name of whatever is not finished
 
 
@@ -29,7 +28,7 @@ class Part:
 
 @contextlib.contextmanager
 def placing(folder: Path) -> Iterator[Part]:
-    """A part whose bytes become `part.target` when the block ends well, and vanish when it does not or leaves no target.
+    """A part whose bytes become `part.target` when the block ends well; else, or without a target, they vanish.
 
     The file is flushed to disk before it is renamed, so a crash leaves the old file or the whole new one.
     `folder` holds the unfinished file and is on the same file system as the target.
@@ -57,7 +56,7 @@ def placing(folder: Path) -> Iterator[Part]:
 
 
 def _unfinished(folder: Path) -> tuple[int, Path]:
-    """A new file and its name; locked as long as it is open, so that `sweep` tells it from what a killed process left."""
+    """A new file and its name; locked while it is open, so that `sweep` tells it from what a killed process left."""
     while True:
         handle, name = tempfile.mkstemp(dir=folder, prefix=_PART)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -180,7 +179,7 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on `path` (made if absent); the kernel frees it when the process ends, however it ends."""
+    """Holds an exclusive lock on `path` (made if absent); the kernel frees it however the process ends."""
     with wrapped(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("ab")
@@ -195,7 +194,8 @@ def wrapped(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fix = "free disk space, then run the same command again" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "check the path and its permissions"
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        fix = "free disk space, then run the same command again" if is_full else "check the path and its permissions"
         raise OutsideError(f"{error.strerror or error}", where=str(path), fix=fix) from error
 
 
@@ -230,7 +230,8 @@ def held_alone(path: Path, owner: str) -> Iterator[None]:
         except OSError as error:
             stream.seek(0)
             other = stream.read().decode(errors="replace").strip()
-            raise OutsideError(f"{other or 'another process'} is at work here", where=str(path), fix="stop that one first") from error
+            what = f"{other or 'another process'} is at work here"
+            raise OutsideError(what, where=str(path), fix="stop that one first") from error
         stream.truncate(0)
         stream.write(owner.encode())
         stream.flush()

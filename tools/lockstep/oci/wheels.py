@@ -14,6 +14,7 @@ import json
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,13 @@ def wheel_layer(wheel: Wheel, target: Target) -> Layer:
     known = _read_memo(memo)
     if known and target.store.has(known.digest):
         return known
-    with open_wheel(wheel) as archive:
-        entries = wheel_entries(archive)
-        layer = target.store.put(wheel.path.name, functools.partial(write_layer, entries))
+    try:
+        with open_wheel(wheel) as archive:
+            fill = functools.partial(write_layer, wheel_entries(archive))
+            layer = target.store.put(wheel.path.name, fill)
+    except (zipfile.BadZipFile, zlib.error, configparser.Error, UnicodeDecodeError) as error:
+        what = f"not a wheel that can be unpacked: {error}"
+        raise OutsideError(what, where=str(wheel.path), fix="pin another version of this package") from error
     files.write(memo, format_json({"form": _FORM, "digest": layer.digest, "size": layer.size}).encode())
     return layer
 
