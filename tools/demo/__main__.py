@@ -29,8 +29,12 @@ def main() -> int:
     if report.broken:
         print("\nA promise was broken:\n" + "\n".join(f"- {line}" for line in report.broken), file=sys.stderr)
         return 1
-    print(f"\nEvery promise held. Worst way back: {(report.rollback_seconds or 0) * 1000:.0f} ms from the revert being seen to the last answer of what it took back.\n"
-          f"Look around: cd {scene.bundle.relative_to(_TOP)} && ../../../.venv/bin/lockstep status\nReport: .lockstep/demo.json")
+    print(
+        f"\nEvery promise held. Worst way back: {(report.rollback_seconds or 0) * 1000:.0f} ms from the revert being "
+        f"seen to the last answer of what it took back.\n"
+        f"Look around: cd {scene.bundle.relative_to(_TOP)} && ../../../.venv/bin/lockstep status\nReport: "
+        f".lockstep/demo.json"
+    )
     return 0
 
 

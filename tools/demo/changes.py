@@ -40,15 +40,46 @@ class Change:
             return
         text = target.read_text(encoding="utf-8")
         if text.count(self.old) != 1:
-            raise SystemExit(f"demo: {self.path} does not hold {self.old!r} once; tools/demo/changes.py no longer fits it")
+            raise SystemExit(
+                f"demo: {self.path} does not hold {self.old!r} once; tools/demo/changes.py no longer fits it"
+            )
         target.write_text(text.replace(self.old, self.new), encoding="utf-8")
 
 
 _OCR = "components/ocr/src/ocr/app.py"
 _START = "    serve(Service(instance,"
 
-PROMPT = Change("prompt", "1.0.1", "Ask for one sentence", "components/summarizer/prompts/summary.prompt", "in two sentences", "in one sentence")
-CODE = Change("code", "1.0.2", "Correct the commonest misreading", _OCR, '        return {"text": text}', '        return {"text": text.replace("lnvoice", "Invoice")}')
-WEIGHTS = Change("weights", "1.1.0", "OCR model 2", "components/ocr/weights/ocr.npz.dvc", source="components/ocr/training/versions/2/ocr.npz.dvc")
-SLOW = Change("code", "1.1.1", "A model that takes long to load", _OCR, _START, "    import time\n\n    time.sleep(12)\n" + _START)
-BROKEN = Change("code", "1.1.2", "A model that cannot be loaded", _OCR, "    time.sleep(12)\n", '    raise SystemExit("the model has another shape")\n')
+PROMPT = Change(
+    "prompt",
+    "1.0.1",
+    "Ask for one sentence",
+    "components/summarizer/prompts/summary.prompt",
+    "in two sentences",
+    "in one sentence",
+)
+CODE = Change(
+    "code",
+    "1.0.2",
+    "Correct the commonest misreading",
+    _OCR,
+    '        return {"text": text}',
+    '        return {"text": text.replace("lnvoice", "Invoice")}',
+)
+WEIGHTS = Change(
+    "weights",
+    "1.1.0",
+    "OCR model 2",
+    "components/ocr/weights/ocr.npz.dvc",
+    source="components/ocr/training/versions/2/ocr.npz.dvc",
+)
+SLOW = Change(
+    "code", "1.1.1", "A model that takes long to load", _OCR, _START, "    import time\n\n    time.sleep(12)\n" + _START
+)
+BROKEN = Change(
+    "code",
+    "1.1.2",
+    "A model that cannot be loaded",
+    _OCR,
+    "    time.sleep(12)\n",
+    '    raise SystemExit("the model has another shape")\n',
+)

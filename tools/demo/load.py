@@ -1,4 +1,4 @@
-"""Continuous load on the front, and what came back: every answer is kept with its times, its release and who served it."""
+"""Continuous load on the front, and what came back: every answer with its times, its release and who served it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import aiohttp
 
@@ -38,7 +39,9 @@ class Answer:
 
 
 class Load:
-    """Clients that post pages one after another: half of them keep their connection, half open a new one for each request."""
+    """Clients that post pages one after another: half of them keep their connection, half open a new one for each
+    request.
+    """
 
     def __init__(self, url: str, pages: tuple[Path, ...], clients: int = 2) -> None:
         self._url = url
@@ -48,7 +51,7 @@ class Load:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
         self.answers: list[Answer] = []
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -75,8 +78,8 @@ class Load:
             async with session.post(self._url, data=page, headers={"content-type": kind}) as response:
                 began = time.monotonic_ns()
                 body = await response.read()
-                served = json.loads(body).get("served_by", {}) if response.status == 200 else {}  # noqa: PLR2004
-                error = "" if response.status == 200 else body.decode(errors="replace")[:300]  # noqa: PLR2004
+                served = json.loads(body).get("served_by", {}) if response.status == 200 else {}
+                error = "" if response.status == 200 else body.decode(errors="replace")[:300]
                 return Answer(sent, began, response.status, response.headers.get(RELEASE_HEADER, ""), served, error)
         except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
             return Answer(sent, time.monotonic_ns(), 0, "", {}, f"{type(failure).__name__}: {failure}")
@@ -94,10 +97,17 @@ def mixed(answers: list[Answer], closures: Mapping[str, frozenset[str]]) -> list
         answers: All answers.
         closures: For every root, the instances that make up its release.
     """
-    return [answer for answer in answers if not answer.error and answer.root
-            and frozenset(answer.served_by.values()) != closures.get(answer.root, frozenset())]
+    return [
+        answer
+        for answer in answers
+        if not answer.error
+        and answer.root
+        and frozenset(answer.served_by.values()) != closures.get(answer.root, frozenset())
+    ]
 
 
 def last_began(answers: list[Answer], root: str, after_ns: int) -> int:
     """When the last answer of a root began, not before `after_ns`; `after_ns` if none did."""
-    return max((answer.began_ns for answer in answers if answer.root == root and answer.began_ns > after_ns), default=after_ns)
+    return max(
+        (answer.began_ns for answer in answers if answer.root == root and answer.began_ns > after_ns), default=after_ns
+    )

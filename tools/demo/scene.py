@@ -78,7 +78,9 @@ class Scene:
     def status(self) -> dict[str, Any]:
         """The runner's status document; empty before its first."""
         try:
-            data: dict[str, Any] = json.loads((self.bundle / ".lockstep" / "run" / self.environment / "status.json").read_bytes())
+            data: dict[str, Any] = json.loads(
+                (self.bundle / ".lockstep" / "run" / self.environment / "status.json").read_bytes()
+            )
         except (OSError, ValueError):
             return {}
         return data if self.runner and data.get("pid") == self.runner.pid else {}
@@ -100,7 +102,9 @@ class Scene:
             if answer:
                 return answer
             if self.runner and self.runner.poll() is not None:
-                raise BrokenPromise(f"the runner ended with {self.runner.returncode}; see {self.bundle}/.lockstep/demo-runner.log")
+                raise BrokenPromise(
+                    f"the runner ended with {self.runner.returncode}; see {self.bundle}/.lockstep/demo-runner.log"
+                )
             time.sleep(0.05)
         raise BrokenPromise(f"not within {seconds:.0f} s: {what}; see {self.bundle}/.lockstep/run/{self.environment}/")
 
@@ -147,7 +151,9 @@ def _start_afresh(scene: Scene) -> None:
     here = f"3.{sys.version_info.minor}"
     stated = yaml.safe_load(config.read_text(encoding="utf-8")).get("platform", {}).get("python", "3.11")
     if stated != here:
-        config.write_text(config.read_text(encoding="utf-8").replace(f'python: "{stated}"', f'python: "{here}"'), encoding="utf-8")
+        config.write_text(
+            config.read_text(encoding="utf-8").replace(f'python: "{stated}"', f'python: "{here}"'), encoding="utf-8"
+        )
         scene.say(f"this machine has Python {here}, so the clone's lockstep.yaml says so (it was {stated})")
     scene.git("add", "--all")
     scene.git("commit", "--quiet", "--allow-empty", "--message", "demo: start without releases")

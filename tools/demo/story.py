@@ -1,4 +1,4 @@
-"""The story: five releases of three kinds, one revert of each trouble, under load. Each part returns what it measured."""
+"""The story: releases of three kinds and a revert of each trouble, under load."""
 
 from __future__ import annotations
 
@@ -73,10 +73,28 @@ def _first(scene: Scene, report: Report) -> None:
 
 def _release(scene: Scene, report: Report, version: str, title: str) -> dict[str, Any]:
     made = scene.lockstep("release", version)
-    why = sorted({change["component"] + (" (calls " + change["path"] + ")" if change["kind"] == "callee" else f": {change['kind']}") for change in made["changes"]})
-    scene.say(f"release  {version:<6} {title}: {len(made['built'])} runtimes built, {_amount(made['stored_bytes'])} new, {made['seconds']:.2f} s")
+    why = sorted(
+        {
+            change["component"]
+            + (" (calls " + change["path"] + ")" if change["kind"] == "callee" else f": {change['kind']}")
+            for change in made["changes"]
+        }
+    )
+    scene.say(
+        f"release  {version:<6} {title}: {len(made['built'])} runtimes built, {_amount(made['stored_bytes'])} new, "
+        f"{made['seconds']:.2f} s"
+    )
     scene.say(f"         {'; '.join(why)}")
-    report.releases.append({"version": version, "digest": made["digest"], "built": made["built"], "uploaded_bytes": made["stored_bytes"], "seconds": made["seconds"], "changes": why})
+    report.releases.append(
+        {
+            "version": version,
+            "digest": made["digest"],
+            "built": made["built"],
+            "uploaded_bytes": made["stored_bytes"],
+            "seconds": made["seconds"],
+            "changes": why,
+        }
+    )
     return made
 
 
@@ -89,7 +107,14 @@ def _stage(scene: Scene, report: Report, change: Change) -> list[str]:
     scene.git("tag", f"v{change.version}")
     made = _release(scene, report, change.version, change.title)
     staged = scene.lockstep("stage", scene.environment, change.version)
-    report.changes.append({"kind": change.kind, "builds": len(made["built"]), "uploaded_bytes": made["stored_bytes"], "seconds": made["seconds"]})
+    report.changes.append(
+        {
+            "kind": change.kind,
+            "builds": len(made["built"]),
+            "uploaded_bytes": made["stored_bytes"],
+            "seconds": made["seconds"],
+        }
+    )
     return [Path(item["path"]).stem for item in staged["files"] if "/instances/" in item["path"]]
 
 
@@ -103,7 +128,10 @@ def _changed(scene: Scene, report: Report, change: Change, closures: dict[str, f
     committed = time.monotonic()
     scene.until(f"{change.version} is served", lambda: scene.served() == change.version)
     seconds = time.monotonic() - committed
-    scene.say(f"promote  {change.version:<6} {len(added)} instances started and warm in {warm:.1f} s, gate passed and front moved {seconds:.2f} s after the promote")
+    scene.say(
+        f"promote  {change.version:<6} {len(added)} instances started and warm in {warm:.1f} s, gate passed and front "
+        f"moved {seconds:.2f} s after the promote"
+    )
     report.changes[-1]["instances_started"] = len(added)
     report.changes[-1]["promote_seconds"] = round(seconds, 3)
     closures.update(_closures(scene))
@@ -135,8 +163,19 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
     if any(after.get(name) != pid for name, pid in pids.items()):
         report.broken.append(f"{title}: an instance was started, stopped or restarted")
     seconds = max(0.0, (last - seen) / 1e9)
-    scene.say(f"revert   {bad} -> {scene.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, {seconds * 1000:.0f} ms after it was seen, no instance started or stopped")
-    report.rollbacks.append({"what": title, "from": bad, "to": scene.served(), "seconds_from_seen": round(seconds, 4), "seconds_from_git": round((last - done) / 1e9, 4)})
+    scene.say(
+        f"revert   {bad} -> {scene.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, "
+        f"{seconds * 1000:.0f} ms after it was seen, no instance started or stopped"
+    )
+    report.rollbacks.append(
+        {
+            "what": title,
+            "from": bad,
+            "to": scene.served(),
+            "seconds_from_seen": round(seconds, 4),
+            "seconds_from_git": round((last - done) / 1e9, 4),
+        }
+    )
     report.rollback_seconds = max(report.rollback_seconds or 0.0, round(seconds, 4))
 
 
@@ -189,4 +228,4 @@ def _show(scene: Scene, url: str, page: Path) -> str:
 
 
 def _amount(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB" if size else "0 bytes"  # noqa: PLR2004
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB" if size else "0 bytes"

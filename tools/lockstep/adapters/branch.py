@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lockstep.adapters import files
 from lockstep.adapters.git import Repository
-from lockstep.core.environment import Edit
+from lockstep.core.edits import Edit
 from lockstep.core.errors import Conflict, OutsideError
 from lockstep.core.names import GitSha
 
@@ -64,7 +64,9 @@ class Branch:
         return new
 
     def finish(self) -> None:
-        """Lets the working copy follow a move of the branch that an earlier run was killed after. Nothing to do otherwise."""
+        """Lets the working copy follow a move of the branch that an earlier run was killed after. Nothing to do
+        otherwise.
+        """
         if not self._note.exists():
             return
         name, old, new = files.read(self._note).decode().split()
@@ -81,13 +83,19 @@ class Branch:
         return self.repository.ask("rev-parse", "--is-bare-repository").stdout.strip() == b"true"
 
     def _written(self, edits: Sequence[Edit], message: str, parent: GitSha, private: str) -> GitSha:
-        """The commit, written by fast-import: its cost follows the edits, not the size of the tree. Source: git-fast-import(1)."""
+        """The commit, written by fast-import: its cost follows the edits, not the size of the tree. Source: git-fast-
+        import(1).
+        """
         who = self.repository.git("var", "GIT_COMMITTER_IDENT").strip()
         author = self.repository.git("var", "GIT_AUTHOR_IDENT").strip()
         text = message.encode()
         stream = [
-            f"reset {private}\nfrom {parent}\n\ncommit {private}\n".encode(), b"author " + author + b"\ncommitter " + who + b"\n",
-            b"data %d\n" % len(text) + text + b"\n", f"from {parent}\n".encode(), *(self._change(edit) for edit in edits), b"done\n",
+            f"reset {private}\nfrom {parent}\n\ncommit {private}\n".encode(),
+            b"author " + author + b"\ncommitter " + who + b"\n",
+            b"data %d\n" % len(text) + text + b"\n",
+            f"from {parent}\n".encode(),
+            *(self._change(edit) for edit in edits),
+            b"done\n",
         ]
         self.repository.git("fast-import", "--quiet", "--done", "--force", stdin=b"".join(stream))
         new = self.repository.resolve(private)
@@ -108,9 +116,16 @@ class Branch:
         if found.code:
             reason = found.stderr.decode(errors="replace").strip()
             if "rejected" in reason or "fetch first" in reason or "cannot lock ref" in reason:
-                raise Conflict(f"{self.remote} moved {self.name} first; nothing of ours was written", where=f"{self.remote} {self.ref}",
-                               fix=f"git pull --ff-only {self.remote} {self.name}, then {RERUN}")
-            raise OutsideError(f"cannot push {new[:10]}: {reason[-500:]}", where=f"{self.remote} {self.ref}", fix="check the remote, then run the same command again")
+                raise Conflict(
+                    f"{self.remote} moved {self.name} first; nothing of ours was written",
+                    where=f"{self.remote} {self.ref}",
+                    fix=f"git pull --ff-only {self.remote} {self.name}, then {RERUN}",
+                )
+            raise OutsideError(
+                f"cannot push {new[:10]}: {reason[-500:]}",
+                where=f"{self.remote} {self.ref}",
+                fix="check the remote, then run the same command again",
+            )
 
     def _moved(self, parent: GitSha, new: GitSha) -> None:
         local = self.repository.resolve(self.ref)
@@ -119,17 +134,28 @@ class Branch:
         if output.code == 0:
             return
         if self.repository.resolve(self.ref) != local or local != parent:
-            raise Conflict(f"somebody else moved {self.name} first; nothing of ours was written", where=self.ref, fix=RERUN)
-        raise OutsideError(f"cannot move {self.name}: {output.stderr.decode(errors='replace').strip()}", where=self.ref, fix="see the message of git, then run the same command again")
+            raise Conflict(
+                f"somebody else moved {self.name} first; nothing of ours was written", where=self.ref, fix=RERUN
+            )
+        raise OutsideError(
+            f"cannot move {self.name}: {output.stderr.decode(errors='replace').strip()}",
+            where=self.ref,
+            fix="see the message of git, then run the same command again",
+        )
 
     def _follow(self, old: str, new: str) -> None:
-        """Two-tree merge: files that differ between the two commits change, everything else stays. Source: git-read-tree(1)."""
+        """Two-tree merge: files that differ between the two commits change, everything else stays. Source: git-read-
+        tree(1).
+        """
         self.repository.ask("update-index", "-q", "--refresh")
         found = self.repository.ask("read-tree", "-m", "-u", old, new)
         if found.code:
             reason = found.stderr.decode(errors="replace").strip()
-            raise OutsideError(f"{self.name} is at {new[:10]}, but the working copy could not follow: {reason}", where=str(self.repository.top),
-                               fix="git stash && git reset --hard && git stash pop, or remove the file that is in the way")
+            raise OutsideError(
+                f"{self.name} is at {new[:10]}, but the working copy could not follow: {reason}",
+                where=str(self.repository.top),
+                fix="git stash && git reset --hard && git stash pop, or remove the file that is in the way",
+            )
 
 
 def _quoted(path: str) -> str:

@@ -1,4 +1,6 @@
-"""Git, reading: commits, trees and history, by a handful of plumbing commands whose cost does not grow with the repository."""
+"""Git, reading: commits, trees and history, by a handful of plumbing commands whose cost does not grow with the
+repository.
+"""
 
 from __future__ import annotations
 
@@ -66,31 +68,38 @@ class Repository:
         return GitTree(self, commit)
 
     def blobs(self, names: Sequence[str]) -> list[bytes | None]:
-        """The content of each named object (`<commit>:<path>` or an id), in order; None for what is not there or is no blob.
+        """The content of each named object (`<commit>:<path>` or an id), in order; None for what is not there or is
+        no blob.
 
         Source: git-cat-file(1), "BATCH OUTPUT".
         """
         if any("\n" in name for name in names):
             raise OutsideError("a path with a line break cannot be read from Git", fix="rename the file")
-        output = self.git("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+        output = self.git(
+            "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+        )
         found: list[bytes | None] = []
         position = 0
         for _ in names:
             end = output.index(b"\n", position)
             head = output[position:end].rsplit(b" ", 2)
             position = end + 1
-            if len(head) == 3 and head[2].isdigit():  # noqa: PLR2004 - "<oid> <type> <size>"
+            if len(head) == 3 and head[2].isdigit():
                 size = int(head[2])
-                found.append(output[position:position + size] if head[1] == b"blob" else None)
+                found.append(output[position : position + size] if head[1] == b"blob" else None)
                 position += size + 1
             else:
                 found.append(None)
         return found
 
     def uncommitted(self, seconds: float) -> tuple[str, ...] | None:
-        """Tracked files that differ from HEAD; None when that takes longer than `seconds` (a very large working tree)."""
-        found = process.run_within(["git", "diff-index", "--name-only", "-z", "HEAD", "--"], folder=self.top, seconds=seconds)
-        return None if found is None else tuple(name for name in found.stdout.decode(errors="replace").split("\0") if name)
+        """Tracked files that differ from HEAD; None if that takes longer than `seconds` (a very large tree)."""
+        found = process.run_within(
+            ["git", "diff-index", "--name-only", "-z", "HEAD", "--"], folder=self.top, seconds=seconds
+        )
+        return (
+            None if found is None else tuple(name for name in found.stdout.decode(errors="replace").split("\0") if name)
+        )
 
 
 @dataclass(frozen=True)
@@ -104,23 +113,43 @@ class GitTree:
         """The entries at these paths; absent ones are left out."""
         if not paths:
             return {}
-        found = self._entries("ls-tree", "-z", "--full-tree", self.commit, "--", *(self.repository.prefix + path for path in sorted(set(paths))))
+        found = self._entries(
+            "ls-tree",
+            "-z",
+            "--full-tree",
+            self.commit,
+            "--",
+            *(self.repository.prefix + path for path in sorted(set(paths))),
+        )
         return {entry.path: entry for entry in found}
 
     def names(self, folder: str) -> tuple[TreeEntry, ...]:
         """What lies directly in a folder, sorted; nothing if it is absent."""
-        return self._entries("ls-tree", "-z", "--full-tree", self.commit, "--", f"{self.repository.prefix}{folder.rstrip('/')}/")
+        return self._entries(
+            "ls-tree", "-z", "--full-tree", self.commit, "--", f"{self.repository.prefix}{folder.rstrip('/')}/"
+        )
 
     def below(self, folders: Sequence[str]) -> tuple[TreeEntry, ...]:
         """Every file below these folders, with sizes, sorted by path."""
         if not folders:
             return ()
-        return self._entries("ls-tree", "-r", "-l", "-z", "--full-tree", self.commit, "--", *(self.repository.prefix + folder for folder in sorted(set(folders))))
+        return self._entries(
+            "ls-tree",
+            "-r",
+            "-l",
+            "-z",
+            "--full-tree",
+            self.commit,
+            "--",
+            *(self.repository.prefix + folder for folder in sorted(set(folders))),
+        )
 
     def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """The bytes of these files; absent ones are left out."""
         names = sorted(set(paths))
-        found = self.repository.blobs([f"{self.commit}:{self.repository.prefix}{path}" for path in names]) if names else []
+        found = (
+            self.repository.blobs([f"{self.commit}:{self.repository.prefix}{path}" for path in names]) if names else []
+        )
         return {path: data for path, data in zip(names, found, strict=True) if data is not None}
 
     def _entries(self, *command: str) -> tuple[TreeEntry, ...]:
@@ -130,7 +159,9 @@ class GitTree:
     def _entry(self, line: str) -> TreeEntry:
         meta, _, path = line.partition("\t")
         mode, _, oid, *size = meta.split()
-        return TreeEntry(path.removeprefix(self.repository.prefix), mode, GitOid(oid), int(size[0]) if size and size[0] != "-" else 0)
+        return TreeEntry(
+            path.removeprefix(self.repository.prefix), mode, GitOid(oid), int(size[0]) if size and size[0] != "-" else 0
+        )
 
 
 def open_repository(folder: Path) -> Repository:
@@ -139,9 +170,17 @@ def open_repository(folder: Path) -> Repository:
     Raises:
         UsageError: the folder is in no Git repository, or that has no commit yet.
     """
-    found = process.run(["git", "rev-parse", "--show-toplevel", "--show-prefix", "--absolute-git-dir"], folder=folder, environment=_PLAIN)
+    found = process.run(
+        ["git", "rev-parse", "--show-toplevel", "--show-prefix", "--absolute-git-dir"],
+        folder=folder,
+        environment=_PLAIN,
+    )
     if found.code:
-        raise UsageError("this folder is in no Git repository", where=str(folder), fix="go into a bundle, or make one: lockstep init my-bundle")
+        raise UsageError(
+            "this folder is in no Git repository",
+            where=str(folder),
+            fix="go into a bundle, or make one: lockstep init my-bundle",
+        )
     top, prefix, git_folder = found.stdout.decode().removesuffix("\n").split("\n")
     return Repository(Path(top), prefix, Path(git_folder))
 
@@ -155,4 +194,8 @@ def bundle_folder(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "lockstep.yaml").is_file():
             return folder
-    raise UsageError("no lockstep.yaml here or in a folder above", where=os.fspath(start), fix="go into a bundle, or make one: lockstep init my-bundle")
+    raise UsageError(
+        "no lockstep.yaml here or in a folder above",
+        where=os.fspath(start),
+        fix="go into a bundle, or make one: lockstep init my-bundle",
+    )

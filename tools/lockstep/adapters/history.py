@@ -21,14 +21,27 @@ def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentNa
     A front that cannot be parsed (somebody edited it) counts as none.
     """
     folder = f"{repository.prefix}releases/{name}/"
-    output = repository.git("log", "--first-parent", "-m", "--reverse", "--no-renames", "--name-status", f"--format={_FORMAT}", tip, "--", folder)
+    output = repository.git(
+        "log",
+        "--first-parent",
+        "-m",
+        "--reverse",
+        "--no-renames",
+        "--name-status",
+        f"--format={_FORMAT}",
+        tip,
+        "--",
+        folder,
+    )
     records = [record.partition("\n") for record in output.decode(errors="replace").split("\x01") if record]
     heads = [head.rstrip("\n").split("\x00") for head, _, _ in records]
     fronts = _fronts(repository, folder, [GitSha(head[0]) for head in heads])
     changes = [_changes(body, folder) for _, _, body in records]
     before: list[Pointer] = [None, *fronts][: len(fronts)]
     return tuple(
-        Commit(GitSha(sha), int(time), author, subject, _instances(change, "A"), _instances(change, "D"), front, earlier)
+        Commit(
+            GitSha(sha), int(time), author, subject, _instances(change, "A"), _instances(change, "D"), front, earlier
+        )
         for (sha, time, author, subject), change, front, earlier in zip(heads, changes, fronts, before, strict=True)
     )
 
@@ -39,7 +52,11 @@ def _changes(body: str, folder: str) -> Mapping[str, str]:
 
 
 def _instances(changes: Mapping[str, str], status: str) -> tuple[InstanceId, ...]:
-    names = [path.removeprefix("instances/").removesuffix(".yaml") for path, found in changes.items() if found == status and path.startswith("instances/")]
+    names = [
+        path.removeprefix("instances/").removesuffix(".yaml")
+        for path, found in changes.items()
+        if found == status and path.startswith("instances/")
+    ]
     return tuple(sorted(InstanceId(name) for name in names if InstanceId.pattern.fullmatch(name)))
 
 
@@ -58,5 +75,3 @@ def _pointer(data: bytes) -> Pointer:
     except LockstepError:
         return None
     return (front.root, front.release)
-
-

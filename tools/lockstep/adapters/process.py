@@ -25,7 +25,13 @@ class Output:
     stderr: bytes
 
 
-def run(command: Sequence[str], *, folder: Path | None = None, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> Output:
+def run(
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> Output:
     """The output of a program, whatever its exit code.
 
     Args:
@@ -38,13 +44,30 @@ def run(command: Sequence[str], *, folder: Path | None = None, stdin: bytes = b"
         OutsideError: the program is not installed or cannot be started.
     """
     try:
-        done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, check=False, env={**os.environ, **(environment or {})})
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env={**os.environ, **(environment or {})},
+        )
     except OSError as error:
-        raise OutsideError(f"cannot start {command[0]}: {error.strerror}", where=" ".join(command), fix=f"install {command[0]} or put it on the PATH") from error
+        raise OutsideError(
+            f"cannot start {command[0]}: {error.strerror}",
+            where=" ".join(command),
+            fix=f"install {command[0]} or put it on the PATH",
+        ) from error
     return Output(done.returncode, done.stdout, done.stderr)
 
 
-def checked(command: Sequence[str], *, folder: Path | None = None, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+def checked(
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
     """The standard output of a program that must succeed.
 
     Raises:
@@ -53,22 +76,32 @@ def checked(command: Sequence[str], *, folder: Path | None = None, stdin: bytes 
     output = run(command, folder=folder, stdin=stdin, environment=environment)
     if output.code:
         tail = output.stderr.decode(errors="replace").strip()[-2000:]
-        raise OutsideError(f"{command[0]} failed with exit code {output.code}: {tail}", where=" ".join(command), fix="see the message of that program")
+        raise OutsideError(
+            f"{command[0]} failed with exit code {output.code}: {tail}",
+            where=" ".join(command),
+            fix="see the message of that program",
+        )
     return output.stdout
 
 
 def run_within(command: Sequence[str], *, folder: Path, seconds: float) -> Output | None:
     """The output of a program, or None if it was not done after `seconds` (it is then killed)."""
     try:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds)
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
+        )
     except subprocess.TimeoutExpired:
         return None
     except OSError as error:
-        raise OutsideError(f"cannot start {command[0]}: {error.strerror}", where=" ".join(command), fix=f"install {command[0]}") from error
+        raise OutsideError(
+            f"cannot start {command[0]}: {error.strerror}", where=" ".join(command), fix=f"install {command[0]}"
+        ) from error
     return Output(done.returncode, done.stdout, done.stderr)
 
 
-def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
     """A running program in a process group of its own that dies with this process, even when that is killed.
 
     `environment` is the program's whole environment. Both of its streams go to `log`.
@@ -78,11 +111,21 @@ def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
     """
     try:
         return subprocess.Popen(
-            command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
         )
     except OSError as error:
-        raise OutsideError(f"cannot start {command[0]}: {error.strerror}", where=" ".join(command), fix=f"install {command[0]} or correct `command:`") from error
+        raise OutsideError(
+            f"cannot start {command[0]}: {error.strerror}",
+            where=" ".join(command),
+            fix=f"install {command[0]} or correct `command:`",
+        ) from error
 
 
 def _die_with_parent() -> None:

@@ -31,11 +31,13 @@ def parse_environment_name(text: str) -> EnvironmentName:
 @click.argument("version")
 @writing
 @shared
-def stage(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
+def stage(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
     """Add the instances of release VERSION to ENVIRONMENT. They start and warm up; no traffic reaches them."""
     from lockstep.verbs.stage import stage_release  # noqa: PLC0415
 
-    edited = stage_release(open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote))
+    edited = stage_release(
+        open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote)
+    )
     show_edited(edited, form, dry=dry)
     if form == "text" and not dry:
         say(f"next: lockstep promote {environment} {version}")
@@ -46,28 +48,44 @@ def stage(environment: str, version: str, dry: bool, remote: str, form: str, fol
 @click.argument("version")
 @writing
 @shared
-def promote(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
+def promote(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
     """Move the front of ENVIRONMENT to the staged release VERSION, once its root has passed its gate."""
     from lockstep.verbs.promote import promote_release  # noqa: PLC0415
 
-    edited = promote_release(open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote))
+    edited = promote_release(
+        open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote)
+    )
     show_edited(edited, form, dry=dry)
     if form == "text" and edited.commit:
         say(f"to take it back: lockstep rollback {environment}   (or: git revert {edited.commit[:10]})")
 
 
-@click.command(epilog="Example:\n\n  lockstep rollback production\n\n  lockstep rollback production --to 1.3.0 --hold 'wrong totals, see INC-7'")
+@click.command(
+    epilog="Example:\n\n  lockstep rollback production\n\n  lockstep rollback production --to 1.3.0 --hold 'wrong "
+    "totals, see INC-7'"
+)
 @click.argument("environment")
-@click.option("--to", "version", metavar="VERSION", help="The release to go back to; by default the one that served before.")
-@click.option("--hold", metavar="REASON", default="", help="Also refuse promotes until hold.yaml is removed, so that no bot promotes it again.")
+@click.option(
+    "--to", "version", metavar="VERSION", help="The release to go back to; by default the one that served before."
+)
+@click.option(
+    "--hold",
+    metavar="REASON",
+    default="",
+    help="Also refuse promotes until hold.yaml is removed, so that no bot promotes it again.",
+)
 @writing
 @shared
-def rollback(environment: str, version: str | None, hold: str, dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
-    """Take ENVIRONMENT back, as `git revert` of its last promote would. A retired release is restored first, in a commit of its own."""
+def rollback(environment: str, version: str | None, hold: str, dry: bool, remote: str, form: str, folder: Path) -> None:
+    """Take ENVIRONMENT back, as `git revert` of its last promote would. A retired release is restored first, in a
+    commit of its own.
+    """
     from lockstep.verbs.rollback import roll_back  # noqa: PLC0415
 
     wanted = parse_version(version) if version else None
-    done = roll_back(open_workspace(folder, say), parse_environment_name(environment), wanted, hold, Writing(dry, remote))
+    done = roll_back(
+        open_workspace(folder, say), parse_environment_name(environment), wanted, hold, Writing(dry, remote)
+    )
     if form == "json":
         emit("rollback", {"edits": [edited_data(edited, dry=dry) for edited in done]})
         return
@@ -75,16 +93,27 @@ def rollback(environment: str, version: str | None, hold: str, dry: bool, remote
         show_edited(edited, form, dry=dry)
 
 
-@click.command(epilog="Example:\n\n  lockstep retire production --keep 1.3.0\n\n  lockstep retire staging --drop 1.5.0-rc.1")
+@click.command(
+    epilog="Example:\n\n  lockstep retire production --keep 1.3.0\n\n  lockstep retire staging --drop 1.5.0-rc.1"
+)
 @click.argument("environment")
-@click.option("--keep", metavar="VERSION", multiple=True, help="A release to keep as well. Kept anyway: what serves, what served before, what waits for its promote.")
+@click.option(
+    "--keep",
+    metavar="VERSION",
+    multiple=True,
+    help="A release to keep as well. Kept anyway: what serves, what served before, what waits for its promote.",
+)
 @click.option("--drop", metavar="VERSION", multiple=True, help="A release to delete although it would be kept.")
 @writing
 @shared
-def retire(environment: str, keep: tuple[str, ...], drop: tuple[str, ...], dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
+def retire(
+    environment: str, keep: tuple[str, ...], drop: tuple[str, ...], dry: bool, remote: str, form: str, folder: Path
+) -> None:
     """Delete from ENVIRONMENT every instance and gate that no kept release needs."""
     from lockstep.verbs.retire import Keeping, retire_releases  # noqa: PLC0415
 
     keeping = Keeping(tuple(map(parse_version, keep)), tuple(map(parse_version, drop)), time.time())
-    edited = retire_releases(open_workspace(folder, say), parse_environment_name(environment), keeping, Writing(dry, remote))
+    edited = retire_releases(
+        open_workspace(folder, say), parse_environment_name(environment), keeping, Writing(dry, remote)
+    )
     show_edited(edited, form, dry=dry)

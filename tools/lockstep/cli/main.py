@@ -53,10 +53,15 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog="Exit codes: 0 fine, 1 a finding, 2 usage, 3 the outside world failed.")
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 fine, 1 a finding, 2 usage, 3 the outside world failed.",
+)
 @click.version_option(__version__, prog_name="lockstep")
 def program() -> None:
-    """Ship a system of many AI components as one immutable release, through Git, and take it back by reverting one commit.
+    r"""Ship a system of many AI components as one immutable release, through Git, and take it back by reverting one
+    commit.
 
     \b
     The flow:  plan -> (git tag) -> release -> stage -> promote -> retire | rollback
@@ -66,7 +71,9 @@ def program() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 fine, 1 a finding, 2 usage, 3 the outside world failed."""
     try:
-        code: Any = program.main(args=None if arguments is None else list(arguments), prog_name="lockstep", standalone_mode=False)
+        code: Any = program.main(
+            args=None if arguments is None else list(arguments), prog_name="lockstep", standalone_mode=False
+        )
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

@@ -20,15 +20,35 @@ _COLORS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 def shared(command: Command) -> Command:
     """Adds the options that every command has: `-o json` and `-C FOLDER`."""
-    output = click.option("-o", "--output", "form", type=click.Choice(["text", "json"]), default="text", help="Form of the result; json has a versioned schema.")
-    folder = click.option("-C", "--directory", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="Work as if started in this folder.")
+    output = click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="Form of the result; json has a versioned schema.",
+    )
+    folder = click.option(
+        "-C",
+        "--directory",
+        "folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help="Work as if started in this folder.",
+    )
     return output(folder(command))
 
 
 def writing(command: Command) -> Command:
     """Adds the options of verbs that commit: `--dry-run` and `--push REMOTE`."""
     dry = click.option("--dry-run", "dry", is_flag=True, help="Show the exact diff and commit nothing.")
-    push = click.option("--push", "remote", metavar="REMOTE", default="", help="Push the commit there before the local branch moves; a rejection changes nothing.")
+    push = click.option(
+        "--push",
+        "remote",
+        metavar="REMOTE",
+        default="",
+        help="Push the commit there before the local branch moves; a rejection changes nothing.",
+    )
     return dry(push(command))
 
 
@@ -57,7 +77,13 @@ def show_error(error: Exception) -> int:
         traceback.print_exception(error)
         print("lockstep: this is a defect of Lockstep; please report it with the lines above", file=sys.stderr)
         return 3
-    print(paint("error: ", "red", sys.stderr) + error.what + (f"\n  where: {error.where}" if error.where else "") + (f"\n  fix:   {error.fix}" if error.fix else ""), file=sys.stderr)
+    print(
+        paint("error: ", "red", sys.stderr)
+        + error.what
+        + (f"\n  where: {error.where}" if error.where else "")
+        + (f"\n  fix:   {error.fix}" if error.fix else ""),
+        file=sys.stderr,
+    )
     if isinstance(error, Refused):
         show_findings(error.findings, sys.stderr)
     return error.exit_code
@@ -67,7 +93,11 @@ def show_findings(findings: Iterable[Any], stream: TextIO) -> None:
     """Each finding in three lines: rule and component, place and sentence, fix."""
     for finding in findings:
         name = f" {finding.component}" if finding.component else ""
-        print(f"- {paint(finding.rule, 'yellow', stream)}{name}: {finding.what}\n    where: {finding.where}\n    fix:   {finding.fix}", file=stream)
+        print(
+            f"- {paint(finding.rule, 'yellow', stream)}{name}: {finding.what}\n    where: {finding.where}\n    fix:   "
+            f"{finding.fix}",
+            file=stream,
+        )
 
 
 def diff_lines(path: str, old: bytes | None, new: bytes | None) -> list[str]:
@@ -92,13 +122,26 @@ def show_edited(edited: Any, form: str, *, dry: bool) -> None:
     else:
         added = sum(edit.old is None for edit in edited.edits)
         removed = sum(edit.new is None for edit in edited.edits)
-        print(f"{edited.commit[:10]} {edited.said}: {added} files added, {len(edited.edits) - added - removed} changed, {removed} removed")
+        print(
+            f"{edited.commit[:10]} {edited.said}: {added} files added, {len(edited.edits) - added - removed} changed, "
+            f"{removed} removed"
+        )
 
 
 def edited_data(edited: Any, *, dry: bool) -> dict[str, Any]:
     """The JSON form of what a writing verb did."""
-    kinds = [{"path": edit.path, "change": "added" if edit.old is None else "removed" if edit.new is None else "changed"} for edit in edited.edits]
-    data = {"said": edited.said, "environment": edited.environment or None, "versions": [str(version) for version in edited.versions], "commit": edited.commit, "dry_run": dry, "files": kinds}
+    kinds = [
+        {"path": edit.path, "change": "added" if edit.old is None else "removed" if edit.new is None else "changed"}
+        for edit in edited.edits
+    ]
+    data = {
+        "said": edited.said,
+        "environment": edited.environment or None,
+        "versions": [str(version) for version in edited.versions],
+        "commit": edited.commit,
+        "dry_run": dry,
+        "files": kinds,
+    }
     if dry:
         data["diff"] = "\n".join(line for edit in edited.edits for line in diff_lines(edit.path, edit.old, edit.new))
     return data
@@ -113,7 +156,7 @@ def amount(size: int) -> str:
     """Bytes for people: 812 B, 1.4 MB (powers of ten)."""
     value, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:  # noqa: PLR2004
+        if value < 1000:
             break
         value, unit = value / 1000, larger
     return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"

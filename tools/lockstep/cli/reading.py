@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.argument("environments", nargs=-1)
 @shared
 def status(environments: tuple[str, ...], form: str, folder: Path) -> None:
-    """Show what serves, what is staged and what is kept in ENVIRONMENTS (all, for none), as Git says and as the local runner does."""
+    """Show what serves, what is staged and what is kept in ENVIRONMENTS (all, for none), as Git says and as the local
+    runner does.
+    """
     from lockstep.verbs.status import statuses  # noqa: PLC0415
 
     found = statuses(open_workspace(folder, say), tuple(map(parse_environment_name, environments)))
@@ -41,13 +43,32 @@ def history(environment: str, form: str, folder: Path) -> None:
 
     found = history_of(open_workspace(folder, say), parse_environment_name(environment))
     if form == "json":
-        emit("history", {"environment": environment, "edits": [
-            {"kind": event.kind, "commit": event.commit.sha, "utc": moment(event.commit.time), "author": event.commit.author, "subject": event.commit.subject,
-             "release": str(event.commit.front[1]) if event.commit.front else None, "added": event.commit.added, "removed": event.commit.removed} for event in found]})
+        emit(
+            "history",
+            {
+                "environment": environment,
+                "edits": [
+                    {
+                        "kind": event.kind,
+                        "commit": event.commit.sha,
+                        "utc": moment(event.commit.time),
+                        "author": event.commit.author,
+                        "subject": event.commit.subject,
+                        "release": str(event.commit.front[1]) if event.commit.front else None,
+                        "added": event.commit.added,
+                        "removed": event.commit.removed,
+                    }
+                    for event in found
+                ],
+            },
+        )
         return
     for event in reversed(found):
         serving = f"serves {event.commit.front[1]}" if event.commit.front else "serves nothing"
-        print(f"{event.commit.sha[:10]}  {moment(event.commit.time)}  {event.kind:<9} {serving:<16} {event.commit.author}: {event.commit.subject}")
+        print(
+            f"{event.commit.sha[:10]}  {moment(event.commit.time)}  {event.kind:<9} {serving:<16} "
+            f"{event.commit.author}: {event.commit.subject}"
+        )
 
 
 @click.command(epilog="Example:\n\n  lockstep diff 1.3.0 1.4.0")
@@ -70,27 +91,64 @@ def diff(old: str, new: str, form: str, folder: Path) -> None:
 @click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release"]))
 def schema(name: str) -> None:
     """Print the JSON Schema (2020-12) of component.yaml, lockstep.yaml, bindings.yaml or release.yaml."""
+    from pydantic import BaseModel  # noqa: PLC0415
+
     from lockstep.core.bindings import Bindings  # noqa: PLC0415
     from lockstep.core.bundle import Bundle  # noqa: PLC0415
     from lockstep.core.component import Component  # noqa: PLC0415
     from lockstep.core.release import Release  # noqa: PLC0415
 
-    models = {"component": Component, "bundle": Bundle, "bindings": Bindings, "release": Release}
-    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **models[name].model_json_schema(by_alias=True)}, indent=2))
+    models: dict[str, type[BaseModel]] = {
+        "component": Component,
+        "bundle": Bundle,
+        "bindings": Bindings,
+        "release": Release,
+    }
+    print(
+        json.dumps(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **models[name].model_json_schema(by_alias=True),
+            },
+            indent=2,
+        )
+    )
 
 
 def _status_data(item: EnvironmentStatus) -> dict[str, Any]:
-    roots = [{"root": root.root, "role": root.role, "versions": [str(version) for version in root.versions], "instances": root.instances, "missing": root.missing} for root in item.roots]
-    return {"name": item.name, "release": str(item.release) if item.release else None, "roots": roots, "orphans": item.orphans, "hold": item.hold, "runner": item.runner}
+    roots = [
+        {
+            "root": root.root,
+            "role": root.role,
+            "versions": [str(version) for version in root.versions],
+            "instances": root.instances,
+            "missing": root.missing,
+        }
+        for root in item.roots
+    ]
+    return {
+        "name": item.name,
+        "release": str(item.release) if item.release else None,
+        "roots": roots,
+        "orphans": item.orphans,
+        "hold": item.hold,
+        "runner": item.runner,
+    }
 
 
 def _status_text(item: EnvironmentStatus) -> str:
     lines = [f"{paint(item.name, 'bold')}: " + (f"serves release {item.release}" if item.release else "serves nothing")]
     lines += [f"  held: {item.hold}"] if item.hold else []
-    shared_by = {name: sum(name in root.instances for root in item.roots) for root in item.roots for name in root.instances}
+    shared_by = {
+        name: sum(name in root.instances for root in item.roots) for root in item.roots for name in root.instances
+    }
     for root in item.roots:
         lines.append(f"  {root.role:<9} {', '.join(map(str, root.versions)) or '?':<16} {root.root}")
-        lines += [f"      {name:<30} {_instance_text(item, name)}{'  shared' if shared_by[name] > 1 else ''}" for name in root.instances if name != root.root]
+        lines += [
+            f"      {name:<30} {_instance_text(item, name)}{'  shared' if shared_by[name] > 1 else ''}"
+            for name in root.instances
+            if name != root.root
+        ]
         lines += [f"      {name:<30} {paint('missing', 'red')}" for name in root.missing]
     lines += [f"  no root needs {name}" for name in item.orphans]
     return "\n".join([*lines, *_runner_text(item)])
@@ -104,7 +162,10 @@ def _runner_text(item: EnvironmentStatus) -> list[str]:
     if not item.runner:
         return ["  not running here: lockstep up " + item.name]
     front = item.runner.get("front") or {}
-    return [f"  running here: pid {item.runner['pid']}, front {item.runner['front_url']} answers with {front.get('release', 'nothing yet')}"]
+    return [
+        f"  running here: pid {item.runner['pid']}, front {item.runner['front_url']} answers with "
+        f"{front.get('release', 'nothing yet')}"
+    ]
 
 
 def _diff_text(found: tuple[Difference, ...]) -> str:
@@ -115,7 +176,12 @@ def _diff_text(found: tuple[Difference, ...]) -> str:
             lines.append(paint(item.component, "bold"))
             last = item.component
         if item.what.startswith("prompts."):
-            lines += ["  " + line for line in diff_lines(item.what, *((text.encode() if text is not None else None) for text in (item.old, item.new)))]
+            lines += [
+                "  " + line
+                for line in diff_lines(
+                    item.what, *((text.encode() if text is not None else None) for text in (item.old, item.new))
+                )
+            ]
         else:
             lines.append(f"  {item.what}: {item.old or 'nothing'} -> {item.new or 'nothing'}")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("revision", default="HEAD")
 @shared
 def plan(revision: str, form: str, folder: Path) -> None:
-    """Show what a release of REVISION would change, why, what it would build and upload, and the version it must have."""
+    """Show what a release of REVISION would change, why, what it would build and upload, and the least version."""
     workspace = open_workspace(folder, say)
     planned = plan_commit(workspace, _commit(workspace, revision))
     if form == "json":
@@ -55,7 +55,7 @@ def build(revision: str, form: str, folder: Path) -> None:
 @click.argument("version")
 @writing
 @shared
-def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> None:  # noqa: FBT001
+def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
     """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml."""
     from lockstep.verbs.edit import Writing  # noqa: PLC0415
     from lockstep.verbs.release import release_version  # noqa: PLC0415
@@ -70,8 +70,11 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> No
         return
     show_edited(made.edited, form, dry=dry)
     if not dry:
-        print(f"{made.release.digest}  {len(made.release.components)} components, {len(made.built)} runtimes built, {amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s")
-        print(f"next: lockstep stage {sorted(workspace.bundle.environments)[-1]} {version}")
+        print(
+            f"{made.release.digest}  {len(made.release.components)} components, {len(made.built)} runtimes built, "
+            f"{amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s"
+        )
+        print(f"next: lockstep stage {max(workspace.bundle.environments)} {version}")
 
 
 def parse_version(text: str) -> Version:
@@ -96,9 +99,14 @@ def _commit(workspace: Workspace, revision: str) -> Any:
 def _note_uncommitted(workspace: Workspace) -> None:
     changed = workspace.repository.uncommitted(0.3)
     if changed is None:
-        say("note: the working tree is large and was not compared; what is committed counts (git status shows the rest)")
+        say(
+            "note: the working tree is large and was not compared; what is committed counts (git status shows the rest)"
+        )
     elif changed:
-        say(f"note: {len(changed)} uncommitted {'file is' if len(changed) == 1 else 'files are'} not part of this, only what is committed counts: {', '.join(changed[:3])}{' …' if len(changed) > 3 else ''}")  # noqa: PLR2004
+        say(
+            f"note: {len(changed)} uncommitted {'file is' if len(changed) == 1 else 'files are'} not part of this, "
+            f"only what is committed counts: {', '.join(changed[:3])}{' …' if len(changed) > 3 else ''}"
+        )
 
 
 def _plan_text(planned: Planned, workspace: Workspace) -> str:
@@ -111,7 +119,9 @@ def _plan_text(planned: Planned, workspace: Workspace) -> str:
         lines.append(f"{mark} {name}{held}" + ("" if changes else ": unchanged, shared"))
         lines += [f"    {_change_text(change)}" for change in changes]
     lines.append("")
-    lines.append(f"builds:  {', '.join(plan_.builds) or 'none'}" + (" (unless the store has them)" if plan_.builds else ""))
+    lines.append(
+        f"builds:  {', '.join(plan_.builds) or 'none'}" + (" (unless the store has them)" if plan_.builds else "")
+    )
     lines.append(f"uploads: at most {amount(plan_.upload_at_most)}" + (" and the runtimes" if plan_.builds else ""))
     lines.append(f"to go back: nothing starts while the predecessor is kept; keeping it costs {_kept(planned)}")
     return "\n".join([*lines, *_version_lines(planned)])
@@ -123,8 +133,11 @@ def _version_lines(planned: Planned) -> list[str]:
         return [f"version: nothing to release, all is as in {planned.latest.version}"]
     why = f" ({plan_.bump}: {plan_.reasons[0].component}: {plan_.reasons[0].why})" if plan_.reasons else ""
     prefix = planned.source.bundle.tag_prefix
-    return [f"version: at least {paint(str(plan_.smallest_version), 'bold')}{why}",
-            f"next:    git tag {prefix}{plan_.smallest_version} {planned.commit[:10]} && lockstep release {plan_.smallest_version}"]
+    return [
+        f"version: at least {paint(str(plan_.smallest_version), 'bold')}{why}",
+        f"next:    git tag {prefix}{plan_.smallest_version} {planned.commit[:10]} && lockstep release "
+        f"{plan_.smallest_version}",
+    ]
 
 
 def _change_text(change: Change) -> str:
@@ -149,21 +162,33 @@ def _kept(planned: Planned) -> str:
 
 def _pods(components: list[Component]) -> str:
     count = sum(component.replicas for component in components)
-    asked = ", ".join(f"{component.name} {component.resources.cpu} cpu {component.resources.memory}" for component in components)
+    asked = ", ".join(
+        f"{component.name} {component.resources.cpu} cpu {component.resources.memory}" for component in components
+    )
     return f"{count} more pods ({asked})"
 
 
 def _plan_data(planned: Planned) -> dict[str, Any]:
     plan_: Plan = planned.plan
     return {
-        "commit": planned.commit, "base": str(plan_.base) if plan_.base else None, "unchanged": planned.unchanged,
-        **plan_.model_dump(mode="json", exclude={"base"}), "smallest_version": str(plan_.smallest_version), "held": sorted(planned.pinned),
+        "commit": planned.commit,
+        "base": str(plan_.base) if plan_.base else None,
+        "unchanged": planned.unchanged,
+        **plan_.model_dump(mode="json", exclude={"base"}),
+        "smallest_version": str(plan_.smallest_version),
+        "held": sorted(planned.pinned),
     }
 
 
 def _released_data(made: Released, seconds: float, *, dry: bool) -> dict[str, Any]:
     return {
-        "version": str(made.release.version), "digest": made.release.digest, "commit": made.edited.commit, "dry_run": dry,
-        "base": str(made.release.base) if made.release.base else None, "built": list(made.built), "stored_bytes": made.stored_bytes,
-        "changes": [change.model_dump(mode="json") for change in made.release.changes], "seconds": round(seconds, 3),
+        "version": str(made.release.version),
+        "digest": made.release.digest,
+        "commit": made.edited.commit,
+        "dry_run": dry,
+        "base": str(made.release.base) if made.release.base else None,
+        "built": list(made.built),
+        "stored_bytes": made.stored_bytes,
+        "changes": [change.model_dump(mode="json") for change in made.release.changes],
+        "seconds": round(seconds, 3),
     }

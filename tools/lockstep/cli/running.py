@@ -12,7 +12,13 @@ from lockstep.cli.environments import parse_environment_name
 from lockstep.cli.output import paint, say, shared
 from lockstep.runner.ports import Event
 
-_COLOR = {"front-moved": "green", "gate-passed": "green", "gate-failed": "red", "instance-failing": "red", "file-refused": "red"}
+_COLOR = {
+    "front-moved": "green",
+    "gate-passed": "green",
+    "gate-failed": "red",
+    "instance-failing": "red",
+    "file-refused": "red",
+}
 
 
 class Printer:
@@ -24,21 +30,36 @@ class Printer:
     def event(self, event: Event) -> None:
         """Shows one event."""
         if self._form == "json":
-            print(json.dumps({"schema": "lockstep.dev/cli/up-event/v1", "event": event.name, "utc": event.utc, **event.data}), flush=True)
+            print(
+                json.dumps(
+                    {"schema": "lockstep.dev/cli/up-event/v1", "event": event.name, "utc": event.utc, **event.data}
+                ),
+                flush=True,
+            )
             return
         about = "  ".join(f"{key}={value}" for key, value in event.data.items())
         name = paint(event.name, _COLOR[event.name], sys.stderr) if event.name in _COLOR else event.name
         say(f"{event.utc[11:23]}  {name:<18} {about}")
 
 
-@click.command(epilog="Example:\n\n  lockstep up staging --port 8080\n\n  curl --data-binary @page.png -H 'content-type: image/png' http://127.0.0.1:8080/documents")
+@click.command(
+    epilog="Example:\n\n  lockstep up staging --port 8080\n\n  curl --data-binary @page.png -H 'content-type: "
+    "image/png' http://127.0.0.1:8080/documents"
+)
 @click.argument("environment")
-@click.option("--port", default=8080, type=click.IntRange(0, 65_535), show_default=True, help="Port of the front on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port",
+    default=8080,
+    type=click.IntRange(0, 65_535),
+    show_default=True,
+    help="Port of the front on 127.0.0.1; 0 takes a free one.",
+)
 @shared
 def up(environment: str, port: int, form: str, folder: Path) -> None:
     """Run ENVIRONMENT on this machine: every instance as a process, behind one front that follows the commits.
 
-    For first contact and for developing components; Kubernetes with Argo CD or Flux is the real thing. Ends with Ctrl-C.
+    For first contact and for developing components; Kubernetes with Argo CD or Flux is the real thing. Ends with
+    Ctrl-C.
     """
     from lockstep.verbs.up import run_environment  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415

@@ -14,11 +14,13 @@ def weights() -> None:
     """Lock the weights of components: from what DVC points to, to what a release pins."""
 
 
-@weights.command(epilog="Example:\n\n  dvc add components/ocr/weights/ocr.npz && lockstep weights lock ocr && git commit -a")
+@weights.command(
+    epilog="Example:\n\n  dvc add components/ocr/weights/ocr.npz && lockstep weights lock ocr && git commit -a"
+)
 @click.argument("components", nargs=-1)
 @click.option("--store", "put", is_flag=True, help="Also put the layers into the store, in the same pass.")
 @shared
-def lock(components: tuple[str, ...], put: bool, form: str, folder: Path) -> None:  # noqa: FBT001
+def lock(components: tuple[str, ...], put: bool, form: str, folder: Path) -> None:
     """Hash the weights of COMPONENTS (of all, for none) once and write weights.lock beside component.yaml."""
     from lockstep.verbs.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.weights import lock_components  # noqa: PLC0415
@@ -27,8 +29,19 @@ def lock(components: tuple[str, ...], put: bool, form: str, folder: Path) -> Non
     workspace = open_workspace(folder, say)
     done = lock_components(workspace, components, own_stores(workspace).of if put else None)
     if form == "json":
-        emit("weights-lock", {"components": [{"component": item.component, "changed": item.changed, **item.lock.model_dump(mode="json")} for item in done]})
+        emit(
+            "weights-lock",
+            {
+                "components": [
+                    {"component": item.component, "changed": item.changed, **item.lock.model_dump(mode="json")}
+                    for item in done
+                ]
+            },
+        )
         return
     for item in done:
         state = "written" if item.changed else "up to date"
-        print(f"{item.component:<16} {item.lock.image}  {len(item.lock.files)} files, {amount(sum(file.size for file in item.lock.files))}, {state}")
+        print(
+            f"{item.component:<16} {item.lock.image}  {len(item.lock.files)} files, "
+            f"{amount(sum(file.size for file in item.lock.files))}, {state}"
+        )

@@ -57,7 +57,9 @@ def parse_bindings(text: str, path: str) -> Bindings:
 
 def bound(pinned: Pinned, binding: Binding) -> Pinned:
     """The pinned component with an environment's overrides. With no overrides it is the same value."""
-    resources = pinned.resources.model_copy(update={key: value for key, value in binding.resources.model_dump().items() if value is not None})
+    resources = pinned.resources.model_copy(
+        update={key: value for key, value in binding.resources.model_dump().items() if value is not None}
+    )
     changed: dict[str, object] = {"resources": resources, "config": {**pinned.config, **binding.config}}
     if binding.replicas is not None:
         changed["replicas"] = binding.replicas
@@ -72,10 +74,23 @@ def refuse_unknown(bindings: Bindings, release: Release, path: str) -> None:
     Raises:
         Refused: an override that would be ignored.
     """
-    found = [Finding("bindings/unknown", path, f"`{name}` is not a component of release {release.version}", "remove it or correct its name", name)
-             for name in bindings.components if name not in release.components]
-    found += [Finding("bindings/unknown", path, f"`{name}` has no secret `{secret}`", "remove it or correct its name", name)
-              for name, binding in bindings.components.items() if name in release.components
-              for secret in binding.secrets if secret not in release.components[name].secrets]
+    found = [
+        Finding(
+            "bindings/unknown",
+            path,
+            f"`{name}` is not a component of release {release.version}",
+            "remove it or correct its name",
+            name,
+        )
+        for name in bindings.components
+        if name not in release.components
+    ]
+    found += [
+        Finding("bindings/unknown", path, f"`{name}` has no secret `{secret}`", "remove it or correct its name", name)
+        for name, binding in bindings.components.items()
+        if name in release.components
+        for secret in binding.secrets
+        if secret not in release.components[name].secrets
+    ]
     if found:
         raise Refused(f"{path} does not fit the release", found)

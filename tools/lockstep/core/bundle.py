@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from lockstep.core.component import Component, Kind
 from lockstep.core.document import parse_authored
@@ -40,7 +40,8 @@ class State(Value):
 class Pin(Value):
     """Holds a component at what an earlier release had."""
 
-    model_config = {"frozen": True, "extra": "forbid", "populate_by_name": True}
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
     origin: Version = Field(alias="from")
 
 
@@ -49,7 +50,9 @@ class Bundle(Value):
 
     name: ComponentName
     entry: ComponentName
-    registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = "lockstep.local"
+    registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = (
+        "lockstep.local"
+    )
     platform: Platform = Platform()
     lines: tuple[str, ...] = ("main",)
     tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = "v"
@@ -69,42 +72,81 @@ def parse_bundle(text: str, path: str) -> Bundle:
 
 
 def call_findings(entry: ComponentName, components: Mapping[ComponentName, Component]) -> tuple[Finding, ...]:
-    """What is wrong with who calls whom: a dangling call, a cycle, an entry that is missing, external or without a gate."""
+    """What is wrong with who calls whom: a dangling call, a cycle, an entry that is missing, external or without a
+    gate.
+    """
     found = [
-        Finding("bundle/calls", f"components/{name}/component.yaml", f"`calls` names `{callee}`, which is not a component of this bundle",
-                f"create components/{callee}/ or remove the call", name)
-        for name, component in components.items() for callee in component.calls if callee not in components
+        Finding(
+            "bundle/calls",
+            f"components/{name}/component.yaml",
+            f"`calls` names `{callee}`, which is not a component of this bundle",
+            f"create components/{callee}/ or remove the call",
+            name,
+        )
+        for name, component in components.items()
+        for callee in component.calls
+        if callee not in components
     ]
     cycle = find_cycle({name: tuple(component.calls) for name, component in components.items()})
     if cycle:
-        found.append(Finding("bundle/cycle", f"components/{cycle[0]}/component.yaml", "components call each other in a circle: " + " -> ".join(cycle),
-                             "remove one of these calls: a callee's address must exist before its caller's name", cycle[0]))
+        found.append(
+            Finding(
+                "bundle/cycle",
+                f"components/{cycle[0]}/component.yaml",
+                "components call each other in a circle: " + " -> ".join(cycle),
+                "remove one of these calls: a callee's address must exist before its caller's name",
+                cycle[0],
+            )
+        )
     found += _entry_findings(entry, components)
     return tuple(sorted(found))
 
 
 def _entry_findings(entry: ComponentName, components: Mapping[ComponentName, Component]) -> list[Finding]:
     if entry not in components:
-        return [Finding("bundle/entry", "lockstep.yaml", f"the entry `{entry}` is not a component of this bundle",
-                        "set `entry:` to one of: " + (", ".join(sorted(components)) or "(there is no component)"), entry)]
+        return [
+            Finding(
+                "bundle/entry",
+                "lockstep.yaml",
+                f"the entry `{entry}` is not a component of this bundle",
+                "set `entry:` to one of: " + (", ".join(sorted(components)) or "(there is no component)"),
+                entry,
+            )
+        ]
     where = f"components/{entry}/component.yaml"
     found = []
     if components[entry].kind is Kind.EXTERNAL or components[entry].weights:
-        found.append(Finding("bundle/entry", where, "the entry takes the outside traffic, so it is a service without weights",
-                             "put a thin component in front of the model", entry))
+        found.append(
+            Finding(
+                "bundle/entry",
+                where,
+                "the entry takes the outside traffic, so it is a service without weights",
+                "put a thin component in front of the model",
+                entry,
+            )
+        )
     if components[entry].gate is None:
-        found.append(Finding("bundle/gate", where, "the entry has no `gate`, so nothing could prove a staged root before it serves",
-                             "add for example `gate: {command: [python3, -m, gateway.gate], deadline: 60}`", entry))
+        found.append(
+            Finding(
+                "bundle/gate",
+                where,
+                "the entry has no `gate`, so nothing could prove a staged root before it serves",
+                "add for example `gate: {command: [python3, -m, gateway.gate], deadline: 60}`",
+                entry,
+            )
+        )
     return found
 
 
 def find_cycle(calls: Mapping[ComponentName, tuple[ComponentName, ...]]) -> tuple[ComponentName, ...]:
-    """One circle of calls with its first name again at the end; empty when there is none. Names that nobody has are skipped."""
+    """One circle of calls with its first name again at the end; empty when there is none. Names that nobody has are
+    skipped.
+    """
     done: set[ComponentName] = set()
 
     def visit(name: ComponentName, path: tuple[ComponentName, ...]) -> tuple[ComponentName, ...]:
         if name in path:
-            return (*path[path.index(name):], name)
+            return (*path[path.index(name) :], name)
         if name in done or name not in calls:
             return ()
         for callee in sorted(calls[name]):

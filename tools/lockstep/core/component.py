@@ -15,14 +15,18 @@ from lockstep.core.errors import Finding, Refused
 from lockstep.core.model import Value, load
 from lockstep.core.names import ComponentName, ImageRef
 
-_SECRET_KEY = re.compile(r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE)
-_SECRET_VALUE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s:@]+:[^/\s:@]+@")
+_SECRET_KEY = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)$", re.IGNORECASE
+)
+_SECRET_VALUE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s:@]+:[^/\s:@]+@"
+)
 _RESERVED = {"PORT", "HOST", "PYTHONPATH"}
 
 
 def _inside(path: str) -> str:
     """A relative path that stays in its folder, in normal form."""
-    if path.startswith("/") or "\\" in path or posixpath.normpath(path) != path or path.startswith(".."):
+    if path.startswith(("/", "..")) or "\\" in path or posixpath.normpath(path) != path:
         raise ValueError(f"{path!r} leaves the component's folder or is not in normal form; a good one: src/model.py")
     return path
 
@@ -47,7 +51,9 @@ class Kind(StrEnum):
 
 
 class Image(Value):
-    """Where a component's image comes from: built here (`dockerfile`, `requirements`, `code`), or named by digest (`reference`)."""
+    """Where a component's image comes from: built here (`dockerfile`, `requirements`, `code`), or named by digest
+    (`reference`).
+    """
 
     dockerfile: FilePath | None = None
     requirements: FilePath | None = None
@@ -93,7 +99,10 @@ class Component(Value):
     owner: str
     kind: Kind = Kind.SERVICE
     image: Image | None = None
-    address: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?$")] | None = None
+    address: (
+        Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?$")]
+        | None
+    ) = None
     command: tuple[str, ...] = ()
     port: int = Field(default=8080, ge=1024, le=65_535)
     weights: tuple[FilePath, ...] = ()
@@ -112,7 +121,9 @@ class Component(Value):
     def _fits_its_kind(self) -> Component:
         if self.kind is Kind.EXTERNAL:
             if self.address is None or self.image or self.weights or self.prompts or self.calls:
-                raise ValueError("an external component has an `address` and a `contract`; no image, weights, prompts or calls")
+                raise ValueError(
+                    "an external component has an `address` and a `contract`; no image, weights, prompts or calls"
+                )
         elif self.image is None or self.address is not None or not self.command:
             raise ValueError("a service has an `image` and a `command`, and no `address`")
         return self
@@ -123,7 +134,10 @@ class Component(Value):
             names = [posixpath.basename(path) for path in paths]
             double = {name for name in names if names.count(name) > 1}
             if double:
-                raise ValueError(f"two {what} have the file name {', '.join(sorted(double))}; they would hide each other when mounted")
+                raise ValueError(
+                    f"two {what} have the file name {', '.join(sorted(double))}; they would hide each other when "
+                    f"mounted"
+                )
         return self
 
 
@@ -143,8 +157,15 @@ def parse_component(text: str, path: str, folder: str) -> Component:
     component = load(Component, document, rule="component/field", component=folder)
     findings = list(_literal_secrets(component, document))
     if component.name != folder:
-        findings.append(Finding("component/name", document.where(("name",)), f"the name is `{component.name}` but the folder is `{folder}`",
-                                f"write `name: {folder}`, or rename the folder", folder))
+        findings.append(
+            Finding(
+                "component/name",
+                document.where(("name",)),
+                f"the name is `{component.name}` but the folder is `{folder}`",
+                f"write `name: {folder}`, or rename the folder",
+                folder,
+            )
+        )
     if findings:
         raise Refused(f"{path} is not valid", findings)
     return component
@@ -154,9 +175,14 @@ def _literal_secrets(component: Component, document: Document) -> list[Finding]:
     found = []
     for name, value in component.config.items():
         if (_SECRET_KEY.search(name) and not value.startswith("/lockstep/secrets/")) or _SECRET_VALUE.search(value):
-            found.append(Finding(
-                "component/secret", document.where(("config", name)), f"config `{name}` looks like a literal secret",
-                f"name it under `secrets:` and read it from /lockstep/secrets/<name>; set config `{name}` to that path if the program needs it",
-                component.name,
-            ))
+            found.append(
+                Finding(
+                    "component/secret",
+                    document.where(("config", name)),
+                    f"config `{name}` looks like a literal secret",
+                    f"name it under `secrets:` and read it from /lockstep/secrets/<name>; set config `{name}` to that "
+                    f"path if the program needs it",
+                    component.name,
+                )
+            )
     return found

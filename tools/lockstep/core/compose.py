@@ -17,7 +17,8 @@ from lockstep.core.render import Templates, render
 def compose(release: Release, bindings: Bindings, registry: str, templates: Templates) -> Rendered:
     """Everything that stage and promote write for a release in an environment.
 
-    Ids depend on the release, the bindings (but for replicas) and the templates alone; the order of components does not matter.
+    Ids depend on the release, the bindings (but for replicas) and the templates alone; the order of components does
+    not matter.
 
     Args:
         release: What is pinned.
@@ -38,16 +39,25 @@ def compose(release: Release, bindings: Bindings, registry: str, templates: Temp
             continue
         binding = bindings.of(name)
         specs[name] = Spec(
-            component=name, pinned=pinned, callees={callee: targets[callee] for callee in pinned.calls}, entry=name == release.entry,
-            registry=bindings.registry or registry, node_selector=binding.node_selector, secret_names=binding.secrets, pull_secrets=bindings.pull_secrets,
+            component=name,
+            pinned=pinned,
+            callees={callee: targets[callee] for callee in pinned.calls},
+            entry=name == release.entry,
+            registry=bindings.registry or registry,
+            node_selector=binding.node_selector,
+            secret_names=binding.secrets,
+            pull_secrets=bindings.pull_secrets,
         )
         instances[name] = instance(specs[name], templates)
         targets[name] = instances[name].id
     root = instances[release.entry].id
     by_id = {item.id: item for item in instances.values()}
     return Rendered(
-        version=release.version, root=root, instances=MappingProxyType(by_id),
-        gate=_gate(specs[release.entry], root, templates), front=_front(release, root, tuple(sorted(by_id)), templates),
+        version=release.version,
+        root=root,
+        instances=MappingProxyType(by_id),
+        gate=_gate(specs[release.entry], root, templates),
+        front=_front(release, root, tuple(sorted(by_id)), templates),
     )
 
 
@@ -57,7 +67,10 @@ def _gate(spec: Spec, root: InstanceId, templates: Templates) -> Gate:
         raise ValueError(f"{spec.component} has no gate")
     variables = {**spec.pinned.config, "GATE_DEADLINE_SECONDS": str(gate.deadline), "ROOT_URL": f"http://{root}"}
     context = {
-        "root": str(root), "image": container_image(spec), "command": list(gate.command), "deadline": gate.deadline,
+        "root": str(root),
+        "image": container_image(spec),
+        "command": list(gate.command),
+        "deadline": gate.deadline,
         "env": [{"name": key, "value": variables[key]} for key in sorted(variables)],
         "pull_secrets": [{"name": secret} for secret in spec.pull_secrets],
     }

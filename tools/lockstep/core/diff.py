@@ -1,4 +1,4 @@
-"""What differs between two releases, component by component, in what they pin: not what was edited, but what will run."""
+"""What differs between two releases in what they pin: not what was edited, but what will run."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ def diff(old: Release, new: Release) -> tuple[Difference, ...]:
     found = []
     for name in sorted({*old.components, *new.components}):
         before, after = _flat(old.components.get(name)), _flat(new.components.get(name))
-        found += [Difference(component=name, what=what, old=before.get(what), new=after.get(what))
-                  for what in sorted({*before, *after}) if before.get(what) != after.get(what)]
+        found += [
+            Difference(component=name, what=what, old=before.get(what), new=after.get(what))
+            for what in sorted({*before, *after})
+            if before.get(what) != after.get(what)
+        ]
     return tuple(found)
 
 
@@ -41,8 +44,15 @@ def _flat(pinned: Pinned | None) -> dict[str, str]:
     if pinned is None:
         return {}
     data = dump(pinned)
-    fields: dict[str, Any] = {key: data[key] for key in ("kind", "address", "command", "port", "contract", "secrets", "replicas", "grace", "gate")}
-    fields |= {f"{group}.{key}": value for group in ("prompts", "config", "calls", "resources", "probes") for key, value in data[group].items()}
+    fields: dict[str, Any] = {
+        key: data[key]
+        for key in ("kind", "address", "command", "port", "contract", "secrets", "replicas", "grace", "gate")
+    }
+    fields |= {
+        f"{group}.{key}": value
+        for group in ("prompts", "config", "calls", "resources", "probes")
+        for key, value in data[group].items()
+    }
     if pinned.image:
         fields["image"] = pinned.image.reference
         fields |= {"image.code": pinned.image.code.digest} if pinned.image.code else {}

@@ -1,7 +1,9 @@
 """YAML in and out: read strictly with the place of every value, written canonically.
 
-Reading refuses duplicate keys, anchors, tags and several spellings of one thing. Authored files are read with every scalar as a
-string (an md5 of digits stays an md5, `no` stays `no`). Files that we wrote are read back typed, because in them quotes decide.
+Reading refuses duplicate keys, anchors, tags and several spellings of one thing. Authored files are read with every
+scalar as a
+string (an md5 of digits stays an md5, `no` stays `no`). Files that we wrote are read back typed, because in them
+quotes decide.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from lockstep.core.errors import LockstepError
 Path = tuple[str | int, ...]
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|nan)", re.IGNORECASE
+)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 _DEFAULT_TAGS = {None, "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 # Words that some YAML 1.1 reader takes for a truth value or nothing, so as keys they are quoted.
@@ -65,7 +69,8 @@ def parse_authored(text: str, name: str) -> Document:
 
 
 def parse_canonical(text: str, name: str) -> Document:
-    """One document as we write them: quoted scalars are strings, plain ones integers, true, false, null or words without blanks.
+    """One document as we write them: quoted scalars are strings, plain ones integers, true, false, null or words
+    without blanks.
 
     Raises:
         InvalidDocument: as parse_authored, and for a float.
@@ -80,14 +85,16 @@ def parse_objects(text: str, name: str) -> tuple[Document, ...]:
 
 
 def format_yaml(data: Any) -> str:
-    """Canonical YAML: sorted keys, LF, every string double-quoted as in JSON, no floats. One document, ends with a newline."""
+    """Canonical YAML: sorted keys, LF, every string double-quoted as in JSON, no floats. One document, ends with a
+    newline.
+    """
     lines: list[str] = []
     _emit(data, "", lines)
     return "\n".join(lines) + "\n"
 
 
 def format_flow(data: Any) -> str:
-    """JSON on one line that YAML reads as the same data: what YAML does not print is escaped. Keys sorted, no floats."""
+    """JSON on one line that YAML reads as the same data: what YAML does not print is escaped. Sorted, no floats."""
     _refuse_floats(data)
     plain = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return "".join(char if _is_printable(char) else _escape(char) for char in plain)
@@ -109,8 +116,11 @@ def _refuse_floats(data: Any) -> None:
 def _one(text: str, name: str, scalar: Callable[[Any, str], Any]) -> Document:
     nodes = _compose(text, name)
     if len(nodes) > 1:
-        raise InvalidDocument("several YAML documents where one is expected", where=f"{name}:{nodes[1].start_mark.line + 1}",
-                              fix="keep one document and remove the `---` lines")
+        raise InvalidDocument(
+            "several YAML documents where one is expected",
+            where=f"{name}:{nodes[1].start_mark.line + 1}",
+            fix="keep one document and remove the `---` lines",
+        )
     if not nodes:
         return Document(name, None, {})
     return _document(nodes[0], name, scalar)
@@ -123,7 +133,9 @@ def _compose(text: str, name: str) -> list[Any]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        raise InvalidDocument(f"not valid YAML: {problem}", where=f"{name}:{line}", fix="correct the file at that line") from error
+        raise InvalidDocument(
+            f"not valid YAML: {problem}", where=f"{name}:{line}", fix="correct the file at that line"
+        ) from error
 
 
 def _is_empty(node: Any) -> bool:
@@ -138,7 +150,9 @@ def _document(node: Any, name: str, scalar: Callable[[Any, str], Any]) -> Docume
         line = node.start_mark.line + 1
         lines.setdefault(path, line)
         if id(node) in seen:
-            raise InvalidDocument("an alias (`*name`); each value is written out once", where=f"{name}:{line}", fix="write the value out")
+            raise InvalidDocument(
+                "an alias (`*name`); each value is written out once", where=f"{name}:{line}", fix="write the value out"
+            )
         seen.add(id(node))
         _refuse_tag(node, name)
         if isinstance(node, yaml.MappingNode):
@@ -156,7 +170,11 @@ def _document(node: Any, name: str, scalar: Callable[[Any, str], Any]) -> Docume
             key = key_node.value
             if key in result:
                 first = lines[(*path, key)]
-                raise InvalidDocument(f"duplicate key `{key}` (first at line {first})", where=f"{name}:{line}", fix=f"remove one of the two `{key}`")
+                raise InvalidDocument(
+                    f"duplicate key `{key}` (first at line {first})",
+                    where=f"{name}:{line}",
+                    fix=f"remove one of the two `{key}`",
+                )
             lines[(*path, key)] = line
             result[key] = build(value_node, (*path, key))
         return result
@@ -164,7 +182,7 @@ def _document(node: Any, name: str, scalar: Callable[[Any, str], Any]) -> Docume
     return Document(name, build(node, ()), lines)
 
 
-def _string(node: Any, name: str) -> str | None:
+def _string(node: Any, _name: str) -> str | None:
     if not node.style and node.value in {"", "null", "~"}:
         return None
     return str(node.value)
@@ -181,13 +199,19 @@ def _typed(node: Any, name: str) -> str | int | bool | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        raise InvalidDocument(f"a float ({text}) has no canonical form", where=f"{name}:{node.start_mark.line + 1}", fix=f'quote it: "{text}"')
+        raise InvalidDocument(
+            f"a float ({text}) has no canonical form",
+            where=f"{name}:{node.start_mark.line + 1}",
+            fix=f'quote it: "{text}"',
+        )
     return text
 
 
 def _refuse_tag(node: Any, name: str) -> None:
     if node.tag not in _DEFAULT_TAGS:
-        raise InvalidDocument(f"a YAML tag ({node.tag})", where=f"{name}:{node.start_mark.line + 1}", fix="remove the tag")
+        raise InvalidDocument(
+            f"a YAML tag ({node.tag})", where=f"{name}:{node.start_mark.line + 1}", fix="remove the tag"
+        )
 
 
 def _emit(data: Any, indent: str, lines: list[str]) -> None:
@@ -215,7 +239,7 @@ def _emit_item(item: Any, indent: str, lines: list[str]) -> None:
     if isinstance(item, Mapping | list | tuple) and item:
         nested: list[str] = []
         _emit(item, indent + "  ", nested)
-        lines.append(f"{indent}- {nested[0][len(indent) + 2:]}")
+        lines.append(f"{indent}- {nested[0][len(indent) + 2 :]}")
         lines.extend(nested[1:])
     else:
         lines.append(f"{indent}- {_scalar(item)}")
@@ -240,7 +264,8 @@ def _scalar(value: Any) -> str:
 def _quoted(text: str) -> str:
     r"""A double-quoted scalar that YAML 1.1, YAML 1.2 and JSON read alike.
 
-    JSON's escapes are a subset of YAML's; what YAML does not print (C1 controls, U+2028, U+FEFF, surrogates) is escaped as well.
+    JSON's escapes are a subset of YAML's; what YAML does not print (C1 controls, U+2028, U+FEFF, surrogates) is
+    escaped as well.
     Source: YAML 1.2.2 sections 5.1 and 7.3.1.
     """
     return format_flow(text)
@@ -248,7 +273,12 @@ def _quoted(text: str) -> str:
 
 def _is_printable(char: str) -> bool:
     code = ord(char)
-    return 0x20 <= code <= 0x7E or 0xA0 <= code <= 0xD7FF and code not in {0x2028, 0x2029} or 0xE000 <= code <= 0xFFFD and code != 0xFEFF or 0x10000 <= code <= 0x10FFFF
+    return (
+        0x20 <= code <= 0x7E
+        or (0xA0 <= code <= 0xD7FF and code not in {0x2028, 0x2029})
+        or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
+        or 0x10000 <= code <= 0x10FFFF
+    )
 
 
 def _escape(char: str) -> str:

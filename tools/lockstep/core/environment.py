@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lockstep.core.bindings import Bindings, parse_bindings
-from lockstep.core.document import format_yaml, parse_authored, parse_objects
+from lockstep.core.document import parse_authored, parse_objects
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.instance import Instance, parse_instance
 from lockstep.core.names import EnvironmentName, InstanceId
@@ -93,7 +92,9 @@ class Environment:
             Refused: bindings.yaml is not valid.
         """
         text = self.chart.get(BINDINGS_FILE)
-        return parse_bindings(text.decode(), f"releases/{self.name}/{BINDINGS_FILE}") if text is not None else Bindings()
+        return (
+            parse_bindings(text.decode(), f"releases/{self.name}/{BINDINGS_FILE}") if text is not None else Bindings()
+        )
 
     @property
     def hold(self) -> str | None:
@@ -118,7 +119,7 @@ class Environment:
 
     @property
     def roots(self) -> tuple[InstanceId, ...]:
-        """Instances that no other instance here calls, sorted. (A retired root's callees count only while nobody calls them.)"""
+        """Instances that no other instance here calls, sorted."""
         called = {callee for item in self.instances.values() for callee in item.callees}
         return tuple(sorted(name for name in self.instances if name not in called))
 
@@ -132,15 +133,6 @@ class Rendered:
     instances: Mapping[InstanceId, Instance]
     gate: Gate
     front: Front
-
-
-@dataclass(frozen=True, order=True)
-class Edit:
-    """One file of an edit: bytes before (None: absent) and after (None: deleted)."""
-
-    path: str
-    old: bytes | None
-    new: bytes | None
 
 
 def parse_environment(name: EnvironmentName, files: Files) -> Environment:
@@ -189,92 +181,24 @@ def parse_front(data: bytes, where: str) -> Front:
         serves = tuple(InstanceId(name) for name in notes[SERVES].split(","))
         return Front((Route(root),), Version(notes[RELEASE]), serves, objects)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        finding = Finding("front/field", where, f"the front is not a Service that names a root, its release and what serves ({error!r})",
-                          f"restore it from Git: git log -- {where}")
+        finding = Finding(
+            "front/field",
+            where,
+            f"the front is not a Service that names a root, its release and what serves ({error!r})",
+            f"restore it from Git: git log -- {where}",
+        )
         raise Refused(f"{where} is not a front", [finding]) from error
-
-
-def stage(environment: Environment, rendered: Rendered, chart: Files) -> Environment:
-    """The environment with every instance of a release added; the front is as it was. Idempotent.
-
-    Args:
-        environment: What is there.
-        rendered: The release, bound to it.
-        chart: Files of charts/environment; those that the environment lacks or has otherwise are taken, but for what people edit.
-
-    Raises:
-        Refused: an instance of the same name has other content.
-    """
-    differing = [name for name, item in rendered.instances.items() if name in environment.instances and environment.instances[name].digest != item.digest]
-    if differing:
-        raise Refused(f"{environment.name} holds other content under the same name", [
-            Finding("instance/id", f"releases/{environment.name}/instances/{name}.yaml", f"{name} is {environment.instances[name].digest} here but the release gives {rendered.instances[name].digest}",
-                    f"restore it from Git: git checkout HEAD -- releases/{environment.name}/instances", name.component) for name in differing])
-    added = {**rendered.instances, **environment.instances}
-    return replace(environment, instances=MappingProxyType(added), chart=MappingProxyType({**environment.chart, **_fresh_chart(environment, chart)}))
-
-
-def promote(environment: Environment, rendered: Rendered) -> Environment:
-    """The environment with the root's gate added if absent and the front moved to it."""
-    gates = {rendered.root: rendered.gate, **environment.gates}
-    chart = {**environment.chart, CHART_FILE: _chart_of(environment, rendered.version)}
-    return replace(environment, gates=MappingProxyType(gates), front=rendered.front, chart=MappingProxyType(chart))
-
-
-def retire(environment: Environment, kept_roots: Iterable[InstanceId]) -> Environment:
-    """The environment with only what the kept roots reach, and their gates. What serves is always kept."""
-    roots = {*kept_roots, *({environment.front.root} if environment.front else ())}
-    kept = {name for root in roots for name in environment.closure(root)} | set(environment.front.serves if environment.front else ())
-    instances = {name: item for name, item in environment.instances.items() if name in kept}
-    gates = {root: gate for root, gate in environment.gates.items() if root in kept}
-    return replace(environment, instances=MappingProxyType(instances), gates=MappingProxyType(gates))
-
-
-def edits(old: Files, new: Files) -> tuple[Edit, ...]:
-    """What turns the old files into the new ones, sorted by path; equal files give none."""
-    return tuple(Edit(path, old.get(path), new.get(path)) for path in sorted({*old, *new}) if old.get(path) != new.get(path))
-
-
-def apply(files: Files, changes: Iterable[Edit]) -> Files:
-    """The files after some edits: apply(a, edits(a, b)) == b."""
-    result = dict(files)
-    for edit in changes:
-        if edit.new is None:
-            result.pop(edit.path, None)
-        else:
-            result[edit.path] = edit.new
-    return result
 
 
 def _instance_id(text: str, where: str) -> InstanceId:
     try:
         return InstanceId(text)
     except ValueError as error:
-        raise Refused(f"{where} does not belong here", [Finding("instance/name", where, str(error), f"remove the file: git rm {where}")]) from error
+        raise Refused(
+            f"{where} does not belong here",
+            [Finding("instance/name", where, str(error), f"remove the file: git rm {where}")],
+        ) from error
 
 
 def _objects(data: bytes, where: str) -> tuple[Object, ...]:
     return tuple(document.data for document in parse_objects(data.decode(), where))
-
-
-def _fresh_chart(environment: Environment, chart: Files) -> Files:
-    edited = {BINDINGS_FILE, HOLD_FILE}
-    fresh = {path: data for path, data in chart.items() if posixpath.basename(path) not in edited and path != CHART_FILE}
-    if CHART_FILE not in environment.chart:
-        fresh[CHART_FILE] = _chart_file(chart.get(CHART_FILE, b""), environment.name, "0.0.0")
-    if BINDINGS_FILE not in environment.chart:
-        fresh[BINDINGS_FILE] = _EMPTY_BINDINGS
-    return fresh
-
-
-_EMPTY_BINDINGS = b"# What this environment sets differently; docs/files.md shows every field. People edit this file.\ncomponents: {}\n"
-
-
-def _chart_of(environment: Environment, version: Version) -> bytes:
-    return _chart_file(environment.chart.get(CHART_FILE, b""), environment.name, str(version))
-
-
-def _chart_file(text: bytes, name: EnvironmentName, version: str) -> bytes:
-    data = parse_authored(text.decode(), CHART_FILE).data or {}
-    chart = {"apiVersion": "v2", "type": "application", **data, "name": str(name), "version": version, "appVersion": version}
-    return b"# written by lockstep; do not edit, run: lockstep promote\n" + format_yaml(chart).encode()

@@ -1,4 +1,6 @@
-"""What happened to an environment, read from its commits: what each did is told by the files that it changed, not by its message."""
+"""What happened to an environment, read from its commits: what each did is told by the files that it changed, not by
+its message.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Event:
-    """What one commit did. `promote` and `rollback` differ in whether the root had served before and another one since."""
+    """What one commit did. A move of the front is a rollback if its root served before and another one since."""
 
     kind: EditKind
     commit: Commit

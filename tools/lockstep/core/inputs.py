@@ -1,4 +1,4 @@
-"""What a component is made of, and what changed between two releases: compared by Git ids, so no file is read for it."""
+"""What a component is made of, and what changed between two releases: told by Git ids, so no file is read for it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def _direct(name: ComponentName, old: tuple[Input, ...] | None, new: tuple[Input
     after = {(entry.kind, entry.path): entry.oid for entry in new}
     return [
         Change(component=name, kind=kind, path=path, old=before.get((kind, path)), new=after.get((kind, path)))
-        for kind, path in {*before, *after} if before.get((kind, path)) != after.get((kind, path))
+        for kind, path in {*before, *after}
+        if before.get((kind, path)) != after.get((kind, path))
     ]
 
 

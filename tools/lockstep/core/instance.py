@@ -38,7 +38,7 @@ class Spec:
     entry: bool
     registry: str
     node_selector: Mapping[str, str]
-    secret_names: Mapping[str, str]
+    secret_names: Mapping[ComponentName, str]
     pull_secrets: tuple[str, ...]
 
 
@@ -53,7 +53,15 @@ class Instance:
     @property
     def callees(self) -> tuple[InstanceId, ...]:
         """The instances whose addresses it is given, sorted."""
-        return tuple(sorted({InstanceId(match[1]) for value in _environment_values(self.objects) if (match := _ADDRESS.fullmatch(value))}))
+        return tuple(
+            sorted(
+                {
+                    InstanceId(match[1])
+                    for value in _environment_values(self.objects)
+                    if (match := _ADDRESS.fullmatch(value))
+                }
+            )
+        )
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -67,13 +75,16 @@ class Instance:
 
     def file(self) -> bytes:
         """The bytes of instances/<id>.yaml."""
-        return format_objects(self.objects, f"written by lockstep; do not edit: the file's name is the digest of its content ({self.id})")
+        return format_objects(
+            self.objects, f"written by lockstep; do not edit: the file's name is the digest of its content ({self.id})"
+        )
 
 
 def instance(spec: Spec, templates: Templates) -> Instance:
     """The instance of a spec. The only place where an id is made.
 
-    The objects are rendered under a placeholder name, hashed, and get their name from the hash; so the same spec and templates
+    The objects are rendered under a placeholder name, hashed, and get their name from the hash; so the same spec
+    and templates
     give the same instance anywhere.
 
     Raises:
@@ -87,7 +98,9 @@ def instance(spec: Spec, templates: Templates) -> Instance:
 
 
 def parse_instance(name: InstanceId, objects: tuple[Object, ...]) -> Instance:
-    """An instance as its file holds it; the digest is computed from the objects, so `id` and `digest` agree only in an unedited file."""
+    """An instance as its file holds it; the digest is computed from the objects, so `id` and `digest` agree only in an
+    unedited file.
+    """
     return Instance(name, objects_digest(objects, name), objects)
 
 
@@ -97,7 +110,9 @@ def has_own_name(item: Instance) -> bool:
 
 
 def objects_digest(objects: tuple[Object, ...], name: InstanceId) -> Digest:
-    """sha256 of the objects' canonical JSON with `name` as placeholder, replicas 1 and image hosts left out (design section 3.1)."""
+    """sha256 of the objects' canonical JSON with `name` as placeholder, replicas 1 and image hosts left out (design
+    section 3.1).
+    """
     plain = copy.deepcopy([dict(item) for item in objects])
     for item in plain:
         if item.get("kind") == "Deployment":
@@ -112,7 +127,9 @@ def _placeholder(component: ComponentName) -> InstanceId:
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:
-    """The value with a name replaced, but not in a ConfigMap's `data`: a prompt arrives as it was written, whatever it says."""
+    """The value with a name replaced, but not in a ConfigMap's `data`: a prompt arrives as it was written, whatever it
+    says.
+    """
     if isinstance(value, str):
         return value.replace(old, new)
     if isinstance(value, Mapping):
@@ -170,7 +187,11 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "weights": image_name(spec.registry, weights.reference, ours=True) if weights else "",
         "secrets": {secret: spec.secret_names.get(secret, secret) for secret in pinned.secrets},
         "resources": _resources(pinned),
-        "probes": {"readiness": pinned.probes.readiness, "liveness": pinned.probes.liveness, "startup_seconds": pinned.probes.startup_seconds},
+        "probes": {
+            "readiness": pinned.probes.readiness,
+            "liveness": pinned.probes.liveness,
+            "startup_seconds": pinned.probes.startup_seconds,
+        },
         "calls": sorted(callee for callee in spec.callees.values() if "://" not in callee),
         "entry": spec.entry,
         "replicas": pinned.replicas,
@@ -192,7 +213,10 @@ def _variables(spec: Spec, name: InstanceId) -> list[dict[str, str]]:
     values = {
         "PORT": str(spec.pinned.port),
         "LOCKSTEP_INSTANCE": str(name),
-        **{variable_of(callee): target if "://" in target else f"http://{target}" for callee, target in spec.callees.items()},
+        **{
+            variable_of(callee): target if "://" in target else f"http://{target}"
+            for callee, target in spec.callees.items()
+        },
         **spec.pinned.config,
     }
     if spec.pinned.weights:

@@ -44,8 +44,26 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
     field = ".".join(str(part) for part in path) or "the file"
     kind = problem["type"]
     if kind == "extra_forbidden":
-        return Finding(rule, document.where(path), f"unknown field `{field}`", "remove it, or correct its spelling: see docs/files.md", component)
+        return Finding(
+            rule,
+            document.where(path),
+            f"unknown field `{field}`",
+            "remove it, or correct its spelling: see docs/files.md",
+            component,
+        )
     if kind == "missing":
-        return Finding(rule, document.where(path), f"`{field}` is missing", f"add `{path[-1]}:`; docs/files.md shows an example", component)
+        return Finding(
+            rule,
+            document.where(path),
+            f"`{field}` is missing",
+            f"add `{path[-1]}:`; docs/files.md shows an example",
+            component,
+        )
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return Finding(rule, document.where(path), f"`{field}`: {message}", "correct the value; docs/files.md shows an example", component)
+    return Finding(
+        rule,
+        document.where(path),
+        f"`{field}`: {message}",
+        "correct the value; docs/files.md shows an example",
+        component,
+    )

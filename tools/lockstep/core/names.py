@@ -23,13 +23,18 @@ class Parsed(str):
     def __new__(cls, text: str) -> Self:
         """The same text, proved to match the pattern of the type."""
         if not isinstance(text, str) or not cls.pattern.fullmatch(text):
-            raise ValueError(f"{text!r} is not {cls.__doc__.split('.')[0].lower() if cls.__doc__ else 'valid'}; a good one: {cls.example}")
+            raise ValueError(
+                f"{text!r} is not {cls.__doc__.split('.')[0].lower() if cls.__doc__ else 'valid'}; a good one: "
+                f"{cls.example}"
+            )
         return super().__new__(cls, text)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Pydantic parses with the constructor; JSON Schema shows the pattern."""
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(pattern=f"^(?:{cls.pattern.pattern})$"))
+        return core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(pattern=f"^(?:{cls.pattern.pattern})$")
+        )
 
 
 class Digest(Parsed):
@@ -70,7 +75,8 @@ class GitSha(GitOid):
 class ComponentName(Parsed):
     """A component name. A DNS label of at most 40 characters, so that `gate-<name>-<10 hex>` still names a Job.
 
-    Source: RFC 1123 section 2.1 as Kubernetes restricts it (63 characters); Services must begin with a letter (RFC 1035).
+    Source: RFC 1123 section 2.1 as Kubernetes restricts it (63 characters); Services must begin with a letter (RFC
+        1035).
     """
 
     __slots__ = ()
@@ -100,7 +106,8 @@ class EnvironmentName(Parsed):
 
 
 class ImageRef(Parsed):
-    """An image reference pinned by digest. `[host/]path@sha256:…`; a tag beside the digest is refused: it would enter ids.
+    """An image reference pinned by digest. `[host/]path@sha256:…`; a tag beside the digest is refused: it would
+    enter ids.
 
     Source: OCI distribution-spec v1.1, section "Pulling manifests".
     """
@@ -131,7 +138,7 @@ def digest_of(data: bytes) -> Digest:
 def blob_oid(data: bytes) -> GitOid:
     """The id that Git gives to these bytes as a blob (SHA-1 object format).
 
-    Source: git 2.x, Documentation/gitformat-pack and `git hash-object`: sha1 of "blob <length>\\0" and the bytes.
+    Source: git-hash-object(1): sha1 of "blob", a blank, the length in digits, a zero byte, and the bytes.
     """
     return GitOid(hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest())
 

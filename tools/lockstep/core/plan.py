@@ -1,4 +1,6 @@
-"""The plan of a release: what changed and why, what will be built, how much goes up at most, and the bump that it requires."""
+"""The plan of a release: what changed and why, what will be built, how much goes up at most, and the bump that it
+requires.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,11 @@ class Plan(Value):
 
 
 def plan(
-    base: Version | None, comparison: Comparison, entry: ComponentName,
-    sizes: Mapping[ComponentName, int], prompt_bumps: Mapping[ComponentName, Bump],
+    base: Version | None,
+    comparison: Comparison,
+    entry: ComponentName,
+    sizes: Mapping[ComponentName, int],
+    prompt_bumps: Mapping[ComponentName, Bump],
 ) -> Plan:
     """The plan for these changes.
 
@@ -60,23 +65,43 @@ def plan(
     """
     reasons = _reasons(base, comparison, entry, prompt_bumps)
     return Plan(
-        base=base, changes=comparison.changes, builds=comparison.of(InputKind.RUNTIME, InputKind.ADDED),
-        upload_at_most=sum(sizes.values()), bump=largest(tuple(reason.bump for reason in reasons)), reasons=reasons,
+        base=base,
+        changes=comparison.changes,
+        builds=comparison.of(InputKind.RUNTIME, InputKind.ADDED),
+        upload_at_most=sum(sizes.values()),
+        bump=largest(tuple(reason.bump for reason in reasons)),
+        reasons=reasons,
     )
 
 
 _PATCH = {
-    InputKind.CODE: "code changed", InputKind.RUNTIME: "dependencies or system packages changed", InputKind.CONFIG: "component.yaml changed",
-    InputKind.CHART: "the object templates changed", InputKind.CONTRACT: "an inner contract changed", InputKind.PROMPT: "a prompt changed",
+    InputKind.CODE: "code changed",
+    InputKind.RUNTIME: "dependencies or system packages changed",
+    InputKind.CONFIG: "component.yaml changed",
+    InputKind.CHART: "the object templates changed",
+    InputKind.CONTRACT: "an inner contract changed",
+    InputKind.PROMPT: "a prompt changed",
     InputKind.CALLEE: "something that it calls changed",
 }
 
 
-def _reasons(base: Version | None, comparison: Comparison, entry: ComponentName, prompt_bumps: Mapping[ComponentName, Bump]) -> tuple[Reason, ...]:
+def _reasons(
+    base: Version | None, comparison: Comparison, entry: ComponentName, prompt_bumps: Mapping[ComponentName, Bump]
+) -> tuple[Reason, ...]:
     if base is None:
         return ()
     found = {_reason(change, entry, prompt_bumps) for change in comparison.changes}
-    return tuple(sorted(found, key=lambda reason: (-ORDER.index(reason.bump), reason.why == _PATCH[InputKind.CALLEE], reason.component, reason.why)))
+    return tuple(
+        sorted(
+            found,
+            key=lambda reason: (
+                -ORDER.index(reason.bump),
+                reason.why == _PATCH[InputKind.CALLEE],
+                reason.component,
+                reason.why,
+            ),
+        )
+    )
 
 
 def _reason(change: Change, entry: ComponentName, prompt_bumps: Mapping[ComponentName, Bump]) -> Reason:
@@ -124,19 +149,45 @@ def version_findings(candidate: Candidate, plan: Plan) -> tuple[Finding, ...]:
     version, where = candidate.version, f"releases/{candidate.version}"
     found = []
     if version in candidate.taken:
-        found.append(Finding("version/exists", where, f"release {version} exists; a release is never edited again",
-                             f"choose a new version, at least {_next(candidate, plan)}"))
+        found.append(
+            Finding(
+                "version/exists",
+                where,
+                f"release {version} exists; a release is never edited again",
+                f"choose a new version, at least {_next(candidate, plan)}",
+            )
+        )
     if not candidate.on_line:
-        found.append(Finding("version/line", where, f"the tagged commit is on no line ({', '.join(candidate.lines)})",
-                             "merge it into one of these branches, or add its branch to `lines:` in lockstep.yaml"))
+        found.append(
+            Finding(
+                "version/line",
+                where,
+                f"the tagged commit is on no line ({', '.join(candidate.lines)})",
+                "merge it into one of these branches, or add its branch to `lines:` in lockstep.yaml",
+            )
+        )
     same = candidate.unchanged_since
     if same is not None and not (same.is_prerelease and version == same.final):
-        found.append(Finding("version/unchanged", where, f"nothing changed since release {same}", "there is nothing to release"))
-    elif plan.base is not None and version not in candidate.taken and version < plan.smallest_version and version.final != plan.smallest_version:
+        found.append(
+            Finding("version/unchanged", where, f"nothing changed since release {same}", "there is nothing to release")
+        )
+    elif (
+        plan.base is not None
+        and version not in candidate.taken
+        and version < plan.smallest_version
+        and version.final != plan.smallest_version
+    ):
         reason = plan.reasons[0] if plan.reasons else None
         why = f": {reason.component}: {reason.why}" if reason else ""
-        found.append(Finding("version/bump", where, f"{version} is a {_said(plan.base, version)} bump from {plan.base}, but a {plan.bump} bump is required{why}",
-                             f"release {plan.smallest_version} or later"))
+        found.append(
+            Finding(
+                "version/bump",
+                where,
+                f"{version} is a {_said(plan.base, version)} bump from {plan.base}, but a {plan.bump} bump is "
+                f"required{why}",
+                f"release {plan.smallest_version} or later",
+            )
+        )
     return tuple(sorted(found))
 
 

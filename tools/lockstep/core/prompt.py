@@ -23,7 +23,9 @@ def prompt_version(text: str) -> Version | None:
 
 
 def prompt_bump(old: str, new: str) -> Bump:
-    """How far a prompt moved by its own versions; PATCH when its text changed and they do not say more, NONE when it did not."""
+    """How far a prompt moved by its own versions; PATCH when its text changed and they do not say more, NONE when it
+    did not.
+    """
     if old == new:
         return Bump.NONE
     before, after = prompt_version(old), prompt_version(new)

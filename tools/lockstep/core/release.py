@@ -1,4 +1,6 @@
-"""A release: a version plus every component fully pinned, independent of environments. release.yaml is its canonical form."""
+"""A release: a version plus every component fully pinned, independent of environments. release.yaml is its canonical
+form.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class LayerRef(Value):
 
 
 class Runtime(Value):
-    """The part of an image that changes seldom: what it was made from (digest of the inputs), by whom, and its layers."""
+    """The part of an image that changes seldom: what it was made from (digest of its inputs), by whom, its layers."""
 
     inputs: Digest
     builder: str
@@ -60,7 +62,7 @@ class Pinned(Value):
     contract: Digest
     calls: Mapping[ComponentName, Digest]
     config: Mapping[str, str]
-    secrets: tuple[str, ...]
+    secrets: tuple[ComponentName, ...]
     resources: Resources
     replicas: int
     grace: int
@@ -116,7 +118,9 @@ def _plain(release: Release) -> dict[str, object]:
 
 def format_release(release: Release) -> str:
     """release.yaml. Inverse of parse_release."""
-    return f"# written by lockstep; do not edit, run: lockstep release {release.version}\n" + format_yaml(_plain(release))
+    return f"# written by lockstep; do not edit, run: lockstep release {release.version}\n" + format_yaml(
+        _plain(release)
+    )
 
 
 def parse_release(text: str, path: str) -> Release:

@@ -31,21 +31,32 @@ def render(templates: Templates, name: str, context: Mapping[str, Any]) -> tuple
         context: Names that it may use; anything else is an error.
 
     Raises:
-        TemplateError: unknown name, forbidden access, a string that did not go through tojson, or a result that is not YAML.
+        TemplateError: unknown name, forbidden access, a string that did not go through tojson, or a result that is
+            not YAML.
     """
     where = f"charts/objects/{name}"
     if name not in templates:
-        raise TemplateError(f"the template {name} is missing", where=where, fix="restore it from the release that last worked: git checkout TAG -- charts/objects")
-    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)  # noqa: S701 - YAML, and finalize refuses raw text
+        raise TemplateError(
+            f"the template {name} is missing",
+            where=where,
+            fix="restore it from the release that last worked: git checkout TAG -- charts/objects",
+        )
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
     environment.filters["tojson"] = lambda value: Markup(format_flow(value))  # noqa: S704 - JSON is the escaping
     try:
         text = environment.from_string(templates[name]).render(context)
         return tuple(document.data for document in parse_objects(text, where))
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", None) or _line(error)
-        raise TemplateError(f"cannot render: {error}", where=f"{where}:{line}" if line else where, fix="correct the template") from error
+        raise TemplateError(
+            f"cannot render: {error}", where=f"{where}:{line}" if line else where, fix="correct the template"
+        ) from error
     except InvalidDocument as error:
-        raise TemplateError(f"the rendered text is wrong: {error}", where=error.where, fix="correct the template (the line is the rendered one)") from error
+        raise TemplateError(
+            f"the rendered text is wrong: {error}",
+            where=error.where,
+            fix="correct the template (the line is the rendered one)",
+        ) from error
 
 
 def format_objects(objects: tuple[Object, ...], header: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The bundle as one commit has it: components, what each is made of, and their weights locks. Reads small files only."""
+"""The bundle as one commit has it: components, what each is made of, weights locks. Reads small files only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def load_bundle(tree: Tree) -> Bundle:
     """
     found = tree.read(["lockstep.yaml"])
     if not found:
-        raise UsageError("the commit has no lockstep.yaml", where="lockstep.yaml", fix="git add lockstep.yaml && git commit")
+        raise UsageError(
+            "the commit has no lockstep.yaml", where="lockstep.yaml", fix="git add lockstep.yaml && git commit"
+        )
     return parse_bundle(found["lockstep.yaml"].decode(), "lockstep.yaml")
 
 
@@ -65,9 +67,13 @@ def load_source(tree: Tree) -> Source:
     bundle = load_bundle(tree)
     components = _components(tree)
     refuse_if(call_findings(bundle.entry, components), "the components do not fit together")
-    entries = tree.look([path for name, component in components.items() for path in paths_of(name, component)] + [TEMPLATES])
-    refuse_if([finding for name, component in components.items() for finding in _path_findings(name, component, entries)],
-              "some files that components name are not in the commit")
+    entries = tree.look(
+        [path for name, component in components.items() for path in paths_of(name, component)] + [TEMPLATES]
+    )
+    refuse_if(
+        [finding for name, component in components.items() for finding in _path_findings(name, component, entries)],
+        "some files that components name are not in the commit",
+    )
     inputs = {name: _inputs(name, component, bundle, entries) for name, component in components.items()}
     return Source(bundle, components, inputs, _locks(tree, components))
 
@@ -80,7 +86,8 @@ def component_path(name: str, path: str) -> str:
 def _components(tree: Tree) -> dict[ComponentName, Component]:
     folders = [entry.path.rpartition("/")[2] for entry in tree.names("components") if entry.mode == "040000"]
     files = tree.read([component_path(folder, "component.yaml") for folder in folders])
-    found, findings = {}, []
+    found: dict[ComponentName, Component] = {}
+    findings: list[Finding] = []
     for path, data in sorted(files.items()):
         folder = path.split("/")[1]
         try:
@@ -94,18 +101,31 @@ def _components(tree: Tree) -> dict[ComponentName, Component]:
             findings.append(Finding("component/yaml", path, f"not UTF-8: {error}", "save the file as UTF-8", folder))
     findings += _same_names(files)
     if not found and not findings:
-        findings.append(Finding("bundle/empty", "components/", "there is no component", "create components/<name>/component.yaml, or start with: lockstep init my-bundle"))
+        findings.append(
+            Finding(
+                "bundle/empty",
+                "components/",
+                "there is no component",
+                "create components/<name>/component.yaml, or start with: lockstep init my-bundle",
+            )
+        )
     refuse_if(findings, "some components are not valid")
     return found
 
 
 def _same_names(files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Two folders whose component.yaml say the same name (each also differs from its folder, but this says which two)."""
+    """Two folders whose component.yaml say the same name (each differs from its folder too; this says which two)."""
     seen: dict[bytes, str] = {}
     for path, data in sorted(files.items()):
         line = next((line.strip() for line in data.splitlines() if line.startswith(b"name:")), b"")
         if line and line in seen:
-            yield Finding("component/twice", path, f"`{line.decode(errors='replace')}` is also the name in {seen[line]}", "give one of the two another name (and folder)", path.split("/")[1])
+            yield Finding(
+                "component/twice",
+                path,
+                f"`{line.decode(errors='replace')}` is also the name in {seen[line]}",
+                "give one of the two another name (and folder)",
+                path.split("/")[1],
+            )
         seen.setdefault(line, path)
 
 
@@ -113,8 +133,12 @@ def paths_of(name: ComponentName, component: Component) -> dict[str, InputKind]:
     """Bundle paths of everything that a component is made of, and their kinds."""
     image = component.image
     own = {"component.yaml": InputKind.CONFIG, component.contract: InputKind.CONTRACT}
-    own |= dict.fromkeys(component.calls.values(), InputKind.CONTRACT) | dict.fromkeys(component.prompts, InputKind.PROMPT)
-    own |= dict.fromkeys(component.weights, InputKind.WEIGHTS) | ({LOCK: InputKind.WEIGHTS} if component.weights else {})
+    own |= dict.fromkeys(component.calls.values(), InputKind.CONTRACT) | dict.fromkeys(
+        component.prompts, InputKind.PROMPT
+    )
+    own |= dict.fromkeys(component.weights, InputKind.WEIGHTS) | (
+        {LOCK: InputKind.WEIGHTS} if component.weights else {}
+    )
     if image:
         own |= {path: InputKind.RUNTIME for path in (image.dockerfile, image.requirements) if path}
         own |= dict.fromkeys(image.code, InputKind.CODE)
@@ -125,16 +149,42 @@ def _path_findings(name: ComponentName, component: Component, entries: Mapping[s
     own = component_path(name, "component.yaml")
     for path in paths_of(name, component):
         if path.endswith(f"/{LOCK}") and path not in entries:
-            yield Finding("weights/lock", path, "there is no weights.lock for the weights of this component", f"lockstep weights lock {name}, then commit it", name)
+            yield Finding(
+                "weights/lock",
+                path,
+                "there is no weights.lock for the weights of this component",
+                f"lockstep weights lock {name}, then commit it",
+                name,
+            )
         elif path not in entries:
-            yield Finding("component/path", own, f"`{path}` is not in the commit", f"git add {path} && git commit, or correct the path", name)
+            yield Finding(
+                "component/path",
+                own,
+                f"`{path}` is not in the commit",
+                f"git add {path} && git commit, or correct the path",
+                name,
+            )
         elif entries[path].mode == _SYMLINK:
-            yield Finding("component/symlink", path, "a symlink; what it points at is not pinned by it", "put the file itself there", name)
+            yield Finding(
+                "component/symlink",
+                path,
+                "a symlink; what it points at is not pinned by it",
+                "put the file itself there",
+                name,
+            )
     if TEMPLATES not in entries:
-        yield Finding("bundle/templates", TEMPLATES, "the object templates are missing", "git checkout a commit that has them, or copy them from lockstep init", name)
+        yield Finding(
+            "bundle/templates",
+            TEMPLATES,
+            "the object templates are missing",
+            "git checkout a commit that has them, or copy them from lockstep init",
+            name,
+        )
 
 
-def _inputs(name: ComponentName, component: Component, bundle: Bundle, entries: Mapping[str, TreeEntry]) -> tuple[Input, ...]:
+def _inputs(
+    name: ComponentName, component: Component, bundle: Bundle, entries: Mapping[str, TreeEntry]
+) -> tuple[Input, ...]:
     found = [Input(kind=kind, path=path, oid=entries[path].oid) for path, kind in paths_of(name, component).items()]
     if component.kind is Kind.SERVICE:
         found.append(Input(kind=InputKind.CHART, path=TEMPLATES, oid=entries[TEMPLATES].oid))
@@ -145,14 +195,19 @@ def _inputs(name: ComponentName, component: Component, bundle: Bundle, entries: 
 
 
 def _locks(tree: Tree, components: Mapping[ComponentName, Component]) -> dict[ComponentName, WeightsLock]:
-    """weights.lock of every component with weights, each compared with its pointers; all that is stale is said at once."""
+    """weights.lock of every component with weights, compared with its pointers; all that is stale is said at once."""
     weighty = {name: component for name, component in components.items() if component.weights}
-    files = tree.read([component_path(name, path) for name, component in weighty.items() for path in (*component.weights, LOCK)])
-    locks, findings = {}, []
+    files = tree.read(
+        [component_path(name, path) for name, component in weighty.items() for path in (*component.weights, LOCK)]
+    )
+    locks: dict[ComponentName, WeightsLock] = {}
+    findings: list[Finding] = []
     for name, component in weighty.items():
         own = component_path(name, LOCK)
         try:
-            pointers = [parse_pointer(files[component_path(name, path)].decode(), path, name) for path in component.weights]
+            pointers = [
+                parse_pointer(files[component_path(name, path)].decode(), path, name) for path in component.weights
+            ]
             locks[name] = parse_lock(files[own].decode(), own, name)
             findings += stale(name, locks[name], pointers)
         except Refused as error:

@@ -12,7 +12,9 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 # The expression that semver.org publishes for 2.0.0, without build metadata: `+` may not stand in an image tag.
-_PATTERN = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?")
+_PATTERN = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
+)
 
 
 class Bump(StrEnum):
@@ -29,7 +31,7 @@ ORDER = (Bump.NONE, Bump.PATCH, Bump.MINOR, Bump.MAJOR)
 
 @total_ordering
 class Version:
-    """A semantic version 2.0.0 without build metadata, ordered by precedence. Source: semver.org 2.0.0, items 9 and 11."""
+    """A semantic version without build metadata, ordered by precedence. Source: semver.org 2.0.0, items 9 and 11."""
 
     __slots__ = ("_parsed", "text")
 
@@ -60,6 +62,11 @@ class Version:
         return self._parsed.prerelease is not None
 
     @property
+    def parts(self) -> tuple[int, int, int]:
+        """Major, minor and patch."""
+        return self._parsed.major, self._parsed.minor, self._parsed.patch
+
+    @property
     def final(self) -> Version:
         """The same version without its pre-release part."""
         return Version(str(self._parsed.finalize_version()))
@@ -77,18 +84,19 @@ class Version:
         """Parses strings; prints as the string."""
         parse = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
         return core_schema.union_schema(
-            [core_schema.is_instance_schema(cls), parse], serialization=core_schema.plain_serializer_function_ser_schema(str)
+            [core_schema.is_instance_schema(cls), parse],
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
         )
 
 
 def bump_between(old: Version, new: Version) -> Bump:
     """How far `new` is from `old`, judged by their final parts; NONE when they are the same version line."""
-    before, after = old.final._parsed, new.final._parsed
-    if after.major != before.major:
+    before, after = old.final.parts, new.final.parts
+    if after[0] != before[0]:
         return Bump.MAJOR
-    if after.minor != before.minor:
+    if after[1] != before[1]:
         return Bump.MINOR
-    return Bump.PATCH if after.patch != before.patch else Bump.NONE
+    return Bump.PATCH if after != before else Bump.NONE
 
 
 def largest(bumps: tuple[Bump, ...]) -> Bump:

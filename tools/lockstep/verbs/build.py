@@ -1,6 +1,7 @@
 """Building: a component's image and its weights image, each looked up before anything is made.
 
-Four kinds of change, four prices: a prompt builds nothing; code gives one small layer; weights give the changed files; dependencies
+Four kinds of change, four prices: a prompt builds nothing; code gives one small layer; weights give the changed
+files; dependencies
 are looked up (last release, then the store's `in-<inputs>` tag) and only then made.
 """
 
@@ -25,8 +26,8 @@ from lockstep.core.source import Source, component_path
 from lockstep.core.tree import TreeEntry
 from lockstep.core.weights import Pointer, WeightsLock, parse_pointer
 from lockstep.oci.code import GitMode, TreeFile, code_entries
-from lockstep.oci.image import Settings, image_of, parse_manifest
 from lockstep.oci.image import Image as OciImage
+from lockstep.oci.image import Settings, image_of, parse_manifest
 from lockstep.oci.layer import Entry, Layer, Sink, write_layer
 from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
@@ -86,7 +87,9 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
         return PinnedImage(reference=image.reference)
     runtime = _runtime(builds, name, image, last)
     code = _code(builds, name, image)
-    whole = image_of([*_layers(runtime.layers), *_layers((code,) if code else ())], builds.source.bundle.platform, _SETTINGS)
+    whole = image_of(
+        [*_layers(runtime.layers), *_layers((code,) if code else ())], builds.source.bundle.platform, _SETTINGS
+    )
     store = builds.store_of(name)
     put_image(store, whole, f"code-{whole.digest.hex[:20]}")
     return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=runtime, code=code)
@@ -116,8 +119,18 @@ def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:
 def _weights_image(name: ComponentName, lock: WeightsLock) -> OciImage:
     image = weights_image(lock.files)
     if image.digest != lock.image:
-        raise Refused("a weights.lock contradicts itself", [Finding("weights/lock", component_path(name, "weights.lock"), f"its files give the image {image.digest}, it says {lock.image}",
-                                                                    f"lockstep weights lock {name}", name)])
+        raise Refused(
+            "a weights.lock contradicts itself",
+            [
+                Finding(
+                    "weights/lock",
+                    component_path(name, "weights.lock"),
+                    f"its files give the image {image.digest}, it says {lock.image}",
+                    f"lockstep weights lock {name}",
+                    name,
+                )
+            ],
+        )
     return image
 
 
@@ -126,8 +139,18 @@ def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store
     work = Work(name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, lock)
     made, _ = lock_weights(work, pointers_of(builds.tree, name, builds.source.components[name]), {})
     if made != lock:
-        raise Refused("a weights.lock is wrong", [Finding("weights/lock", component_path(name, "weights.lock"), f"the bytes give the image {made.image}, the lock says {lock.image}",
-                                                          f"lockstep weights lock {name}", name)])
+        raise Refused(
+            "a weights.lock is wrong",
+            [
+                Finding(
+                    "weights/lock",
+                    component_path(name, "weights.lock"),
+                    f"the bytes give the image {made.image}, the lock says {lock.image}",
+                    f"lockstep weights lock {name}",
+                    name,
+                )
+            ],
+        )
 
 
 def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[Pointer, ...]:
@@ -154,11 +177,17 @@ def _runtime(builds: Builds, name: ComponentName, image: Image, last: Pinned | N
         layers = builder.layers(requirements, path, builds.source.bundle.platform)
         put_image(store, image_of(layers, builds.source.bundle.platform, _SETTINGS), tag)
         builds.built.append(name)
-    return Runtime(inputs=inputs, builder=builder.name, layers=tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in layers))
+    return Runtime(
+        inputs=inputs,
+        builder=builder.name,
+        layers=tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in layers),
+    )
 
 
 def _inputs_digest(builder: str, requirements: bytes, platform: Platform) -> Digest:
-    return digest_of(format_json({"builder": builder, "platform": dump(platform), "requirements": digest_of(requirements)}).encode())
+    return digest_of(
+        format_json({"builder": builder, "platform": dump(platform), "requirements": digest_of(requirements)}).encode()
+    )
 
 
 def _tagged_layers(store: Store, tag: str) -> tuple[Layer, ...] | None:
@@ -194,7 +223,9 @@ def _code_entries(builds: Builds, name: ComponentName, image: Image) -> tuple[En
 
 def _tree_file(entry: TreeEntry, own: str, data: bytes) -> TreeFile:
     target = data.decode(errors="replace") if entry.mode == "120000" else ""
-    return TreeFile(entry.path.removeprefix(own), cast("GitMode", entry.mode), len(data), lambda: BytesIO(data), target, entry.path)
+    return TreeFile(
+        entry.path.removeprefix(own), cast("GitMode", entry.mode), len(data), lambda: BytesIO(data), target, entry.path
+    )
 
 
 def _layers(references: tuple[LayerRef, ...]) -> tuple[Layer, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lockstep.core.bindings import refuse_unknown
 from lockstep.core.compose import compose
-from lockstep.core.environment import BINDINGS_FILE, Edit, Environment, Rendered, edits, format_environment
+from lockstep.core.edits import Edit, edits
+from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, format_environment
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace, below, templates_at
@@ -55,7 +56,9 @@ def render_release(workspace: Workspace, environment: Environment, version: Vers
     return compose(release, bindings, workspace.state.bundle.registry, templates_at(workspace.repository, release))
 
 
-def write_environment(workspace: Workspace, old: Environment, new: Environment, trailers: Mapping[str, str], writing: Writing) -> Edited:
+def write_environment(
+    workspace: Workspace, old: Environment, new: Environment, trailers: Mapping[str, str], writing: Writing
+) -> Edited:
     """The commit that turns one state of an environment into another; none when they are equal.
 
     Args:

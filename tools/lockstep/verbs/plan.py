@@ -1,4 +1,6 @@
-"""plan: what a release of a commit would change and why. Reads Git ids, locks and small files; builds nothing, writes nothing."""
+"""plan: what a release of a commit would change and why. Reads Git ids, locks and small files; builds nothing, writes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -56,28 +58,49 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     tree = workspace.repository.tree(commit)
     source = load_source(tree)
     latest = nearest(workspace, workspace.state, commit, below=below)
-    base = nearest(workspace, workspace.state, commit, below=latest.version, final=True) if latest and latest.version.is_prerelease else latest
+    base = (
+        nearest(workspace, workspace.state, commit, below=latest.version, final=True)
+        if latest and latest.version.is_prerelease
+        else latest
+    )
     base = base or latest
     held, inputs = _held(workspace.state, source)
     comparison = _comparison(base, source, inputs)
-    plan_ = plan(base.version if base else None, comparison, source.bundle.entry, _sizes(tree, source, base, comparison), _prompt_bumps(tree, base, comparison))
+    plan_ = plan(
+        base.version if base else None,
+        comparison,
+        source.bundle.entry,
+        _sizes(tree, source, base, comparison),
+        _prompt_bumps(tree, base, comparison),
+    )
     same = latest is not None and not _comparison(latest, source, inputs).changes
     return Planned(commit, source, base, latest, held, inputs, same, plan_)
 
 
-def nearest(workspace: Workspace, state: StateTree, commit: GitSha, *, below: Version | None = None, final: bool = False) -> Release | None:
-    """The greatest release whose commit is `commit` or one of its ancestors: versions grow along a line, so it is the nearest.
+def nearest(
+    workspace: Workspace, state: StateTree, commit: GitSha, *, below: Version | None = None, final: bool = False
+) -> Release | None:
+    """The greatest release whose commit is `commit` or one of its ancestors: versions grow along a line, so it is
+    the nearest.
 
     Raises:
         OutsideError: the clone is shallow and no release's commit can be seen.
     """
-    candidates = [version for version in reversed(state.versions) if (below is None or version < below) and not (final and version.is_prerelease)]
+    candidates = [
+        version
+        for version in reversed(state.versions)
+        if (below is None or version < below) and not (final and version.is_prerelease)
+    ]
     for version in candidates:
         release = state.release(version)
         if workspace.repository.is_ancestor(release.commit, commit):
             return release
     if candidates and workspace.repository.is_shallow:
-        raise OutsideError("this clone is shallow: the release to compare with cannot be found", where=str(workspace.repository.top), fix="git fetch --unshallow --tags")
+        raise OutsideError(
+            "this clone is shallow: the release to compare with cannot be found",
+            where=str(workspace.repository.top),
+            fix="git fetch --unshallow --tags",
+        )
     return None
 
 
@@ -87,8 +110,18 @@ def _held(state: StateTree, source: Source) -> tuple[dict[ComponentName, Pinned]
     inputs = dict(source.inputs)
     for name, pin in source.bundle.pin.items():
         if pin.origin not in state.versions or name not in (release := state.release(pin.origin)).components:
-            raise Refused("a pin cannot be kept", [Finding("bundle/pin", "lockstep.yaml", f"`pin` holds {name} at {pin.origin}, which has no such component",
-                                                           "name a release that has it, or remove the pin", name)])
+            raise Refused(
+                "a pin cannot be kept",
+                [
+                    Finding(
+                        "bundle/pin",
+                        "lockstep.yaml",
+                        f"`pin` holds {name} at {pin.origin}, which has no such component",
+                        "name a release that has it, or remove the pin",
+                        name,
+                    )
+                ],
+            )
         held[name] = release.components[name]
         inputs[name] = release.inputs[name]
     return held, inputs
@@ -100,7 +133,10 @@ def _comparison(release: Release | None, source: Source, inputs: Inputs) -> Comp
 
 def _sizes(tree: GitTree, source: Source, base: Release | None, comparison: Comparison) -> dict[ComponentName, int]:
     """For changed components, the bytes of changed code and of weights whose layers the base does not have."""
-    changed = {name: [change for change in comparison.changes if change.component == name] for name in comparison.of(InputKind.CODE, InputKind.WEIGHTS, InputKind.ADDED)}
+    changed = {
+        name: [change for change in comparison.changes if change.component == name]
+        for name in comparison.of(InputKind.CODE, InputKind.WEIGHTS, InputKind.ADDED)
+    }
     sizes: dict[ComponentName, int] = {}
     for name, changes in changed.items():
         folders = _code_folders(source, name, changes)
@@ -133,7 +169,9 @@ def _prompt_bumps(tree: GitTree, base: Release | None, comparison: Comparison) -
     bumps: dict[ComponentName, list[Bump]] = {}
     for change in changed:
         old = base.components[change.component].prompts.get(change.path.rpartition("/")[2], "")
-        bumps.setdefault(change.component, []).append(prompt_bump(old, texts.get(change.path, b"").decode(errors="replace")))
+        bumps.setdefault(change.component, []).append(
+            prompt_bump(old, texts.get(change.path, b"").decode(errors="replace"))
+        )
     return {name: largest(tuple(found)) for name, found in bumps.items()}
 
 

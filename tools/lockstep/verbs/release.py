@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lockstep.core.component import Component
-from lockstep.core.environment import Edit
+from lockstep.core.edits import Edit
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.names import ComponentName, Digest, GitSha, digest_of
 from lockstep.core.plan import Candidate, version_findings
@@ -75,25 +74,42 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
     commit = tagged(workspace, version)
     planned = plan_commit(workspace, commit, below=version)
     candidate = Candidate(
-        version=version, taken=workspace.state.versions, on_line=_is_on_line(workspace, commit, planned.source),
-        lines=planned.source.bundle.lines, unchanged_since=planned.latest.version if planned.latest and planned.unchanged else None,
+        version=version,
+        taken=workspace.state.versions,
+        on_line=_is_on_line(workspace, commit, planned.source),
+        lines=planned.source.bundle.lines,
+        unchanged_since=planned.latest.version if planned.latest and planned.unchanged else None,
     )
     refuse_if(version_findings(candidate, planned.plan), f"{version} cannot be released")
-    builds = Builds(workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say)
+    builds = Builds(
+        workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say
+    )
     release = _composed(builds, planned, version)
     edit = Edit(release_path(version), None, format_release(release).encode())
     said = f"release {version}"
     committed = None
     if not writing.dry:
         _tag_images(release, stores)
-        committed = workspace.write((edit,), message(said, {"Edit": "release", "Release": str(version), "Digest": release.digest}), remote=writing.remote)
-    return Released(Edited("release", "", (edit,), committed, said, (version,)), release, planned, tuple(builds.built), _new_bytes(release, planned.latest))
+        committed = workspace.write(
+            (edit,),
+            message(said, {"Edit": "release", "Release": str(version), "Digest": release.digest}),
+            remote=writing.remote,
+        )
+    return Released(
+        Edited("release", "", (edit,), committed, said, (version,)),
+        release,
+        planned,
+        tuple(builds.built),
+        _new_bytes(release, planned.latest),
+    )
 
 
 def build_commit(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
     """Image references by repository, of every image of ours at a commit; each is in the store. Commits nothing."""
     planned = plan_commit(workspace, commit)
-    builds = Builds(workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say)
+    builds = Builds(
+        workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say
+    )
     found: dict[str, str] = {}
     for name in sorted(planned.source.components):
         last = planned.latest.components.get(name) if planned.latest else None
@@ -111,8 +127,16 @@ def tagged(workspace: Workspace, version: Version) -> GitSha:
     tag = f"{workspace.bundle.tag_prefix}{version}"
     commit = workspace.repository.resolve(f"refs/tags/{tag}")
     if commit is None:
-        shallow = "; this clone is shallow and may lack it: git fetch --unshallow --tags" if workspace.repository.is_shallow else ""
-        raise UsageError(f"there is no tag {tag}, so there is nothing to release", where=f"refs/tags/{tag}", fix=f"git tag -a {tag} -m 'release {version}'{shallow}")
+        shallow = (
+            "; this clone is shallow and may lack it: git fetch --unshallow --tags"
+            if workspace.repository.is_shallow
+            else ""
+        )
+        raise UsageError(
+            f"there is no tag {tag}, so there is nothing to release",
+            where=f"refs/tags/{tag}",
+            fix=f"git tag -a {tag} -m 'release {version}'{shallow}",
+        )
     return commit
 
 
@@ -123,14 +147,22 @@ def _is_on_line(workspace: Workspace, commit: GitSha, source: Source) -> bool:
 
 def _composed(builds: Builds, planned: Planned, version: Version) -> Release:
     source, base = planned.source, planned.base
-    components = {name: planned.pinned.get(name) or _pinned(builds, name, planned.latest) for name in sorted(source.components)}
+    components = {
+        name: planned.pinned.get(name) or _pinned(builds, name, planned.latest) for name in sorted(source.components)
+    }
     templates = files_below(builds.tree, TEMPLATES)
     chosen = bump_between(base.version, version) if base else Bump.NONE
     return Release(
-        version=version, commit=planned.commit, entry=source.bundle.entry, base=base.version if base else None,
-        bump=BumpSaid(required=planned.plan.bump, chosen=chosen), platform=source.bundle.platform,
+        version=version,
+        commit=planned.commit,
+        entry=source.bundle.entry,
+        base=base.version if base else None,
+        bump=BumpSaid(required=planned.plan.bump, chosen=chosen),
+        platform=source.bundle.platform,
         templates={name: digest_of(data) for name, data in sorted(templates.items())},
-        components=components, inputs={name: planned.inputs[name] for name in sorted(components)}, changes=planned.plan.changes,
+        components=components,
+        inputs={name: planned.inputs[name] for name in sorted(components)},
+        changes=planned.plan.changes,
     )
 
 
@@ -142,30 +174,39 @@ def _pinned(builds: Builds, name: ComponentName, latest: Release | None) -> Pinn
     prompts = {path.rpartition("/")[2]: component_path(name, path) for path in component.prompts}
     files = builds.tree.read([contract, *uses.values(), *prompts.values()])
     return Pinned(
-        kind=component.kind, image=build_image(builds, name, last), address=component.address, command=component.command, port=component.port,
-        weights=build_weights(builds, name), prompts={key: _text(files[path], path, name) for key, path in prompts.items()},
-        contract=digest_of(files[contract]), calls={callee: digest_of(files[path]) for callee, path in uses.items()},
-        **_as_written(component),
+        kind=component.kind,
+        image=build_image(builds, name, last),
+        address=component.address,
+        command=component.command,
+        port=component.port,
+        weights=build_weights(builds, name),
+        prompts={key: _text(files[path], path, name) for key, path in prompts.items()},
+        contract=digest_of(files[contract]),
+        calls={callee: digest_of(files[path]) for callee, path in uses.items()},
+        config=component.config,
+        secrets=component.secrets,
+        resources=component.resources,
+        replicas=component.replicas,
+        grace=component.grace,
+        probes=component.probes,
+        gate=component.gate,
     )
-
-
-def _as_written(component: Component) -> dict[str, object]:
-    """What a release takes from component.yaml unchanged."""
-    return {
-        "config": component.config, "secrets": component.secrets, "resources": component.resources, "replicas": component.replicas,
-        "grace": component.grace, "probes": component.probes, "gate": component.gate,
-    }
 
 
 def _text(data: bytes, path: str, name: ComponentName) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refused("a prompt cannot be read", [Finding("prompt/text", path, f"not UTF-8: {error}", "save the file as UTF-8", name)]) from error
+        raise Refused(
+            "a prompt cannot be read",
+            [Finding("prompt/text", path, f"not UTF-8: {error}", "save the file as UTF-8", name)],
+        ) from error
 
 
 def _tag_images(release: Release, stores: Stores) -> None:
-    """`release-<version>` on every image of ours, before the commit: a release in Git never names what the store may collect."""
+    """`release-<version>` on every image of ours, before the commit: a release in Git never names what the store may
+    collect.
+    """
     for repository, digest in our_images(release):
         store = stores.of(repository)
         store.tag(f"release-{release.version}", store.manifest(digest))
@@ -187,7 +228,10 @@ def _layers_of(release: Release | None) -> dict[Digest, int]:
     found: dict[Digest, int] = {}
     for pinned in release.components.values() if release else ():
         if pinned.image:
-            layers = (*(pinned.image.runtime.layers if pinned.image.runtime else ()), *((pinned.image.code,) if pinned.image.code else ()))
+            layers = (
+                *(pinned.image.runtime.layers if pinned.image.runtime else ()),
+                *((pinned.image.code,) if pinned.image.code else ()),
+            )
             found.update({layer.digest: layer.size for layer in layers})
         if pinned.weights:
             found.update({file.layer: file.size for file in pinned.weights.files})

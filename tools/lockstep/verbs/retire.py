@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lockstep.adapters.history import environment_commits
-from lockstep.core.environment import Environment, retire
+from lockstep.core.edits import retire
+from lockstep.core.environment import Environment
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.history import Event, events, never_served, pointer_moves, previous_root
 from lockstep.core.names import EnvironmentName, InstanceId
@@ -42,9 +43,20 @@ def retire_releases(workspace: Workspace, name: EnvironmentName, keeping: Keepin
     _refuse_early(workspace, name, history, keeping.now)
     dropped = {render_release(workspace, environment, version).root for version in keeping.drop}
     if environment.front and environment.front.root in dropped:
-        raise Refused("what serves cannot be dropped", [Finding("retire/serves", f"releases/{name}/front/front.yaml", f"release {environment.front.release} serves in {name}",
-                                                                "promote another release, or roll back, first")])
-    kept = kept_roots(environment, history) | {render_release(workspace, environment, version).root for version in keeping.keep}
+        raise Refused(
+            "what serves cannot be dropped",
+            [
+                Finding(
+                    "retire/serves",
+                    f"releases/{name}/front/front.yaml",
+                    f"release {environment.front.release} serves in {name}",
+                    "promote another release, or roll back, first",
+                )
+            ],
+        )
+    kept = kept_roots(environment, history) | {
+        render_release(workspace, environment, version).root for version in keeping.keep
+    }
     new = retire(environment, kept - dropped)
     return write_environment(workspace, environment, new, {"Edit": "retire"}, writing)
 
@@ -62,5 +74,15 @@ def _refuse_early(workspace: Workspace, name: EnvironmentName, history: tuple[Ev
     wait = workspace.state.bundle.environments[name].retire_after_seconds
     if moves and now - moves[-1].time < wait:
         left = int(wait - (now - moves[-1].time)) + 1
-        raise Refused("it is too early to retire", [Finding("retire/early", f"releases/{name}", f"the front moved {int(now - moves[-1].time)} s ago; requests that began before may run for {wait} s",
-                                                            f"run it again in {left} s (`retire_after_seconds` in lockstep.yaml)")])
+        raise Refused(
+            "it is too early to retire",
+            [
+                Finding(
+                    "retire/early",
+                    f"releases/{name}",
+                    f"the front moved {int(now - moves[-1].time)} s ago; requests that began before may run for "
+                    f"{wait} s",
+                    f"run it again in {left} s (`retire_after_seconds` in lockstep.yaml)",
+                )
+            ],
+        )

@@ -1,4 +1,6 @@
-"""rollback: takes back the last promote, or goes back to a release that served earlier. `git revert` of the promote does the same."""
+"""rollback: takes back the last promote, or goes back to a release that served earlier. `git revert` of the promote
+does the same.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,11 @@ from lockstep.verbs.edit import Edited, Writing, write_environment
 from lockstep.verbs.workspace import Workspace, files_below
 
 
-def roll_back(workspace: Workspace, name: EnvironmentName, to: Version | None, hold: str, writing: Writing) -> tuple[Edited, ...]:
-    """The commits that take an environment back: one, or two where the target was retired (restore, then move the front).
+def roll_back(
+    workspace: Workspace, name: EnvironmentName, to: Version | None, hold: str, writing: Writing
+) -> tuple[Edited, ...]:
+    """The commits that take an environment back: one, or two where the target was retired (restore, then move the
+    front).
 
     What comes back are the bytes that Git has, not a new rendering, so ids and gates are those that served.
 
@@ -51,21 +56,42 @@ def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple
     serving = now.front.root if now.front else None
     wanted = [move for move in moves if move.front and move.front[0] != serving and (to is None or move.front[1] == to)]
     if to is None:
-        wanted = [move for move in wanted if moves[-1].front_before and move.front and move.front[0] == moves[-1].front_before[0]]
+        wanted = [
+            move
+            for move in wanted
+            if moves[-1].front_before and move.front and move.front[0] == moves[-1].front_before[0]
+        ]
     if not wanted or wanted[-1].front is None:
-        raise Refused("there is nothing to go back to", [Finding("rollback/target", f"releases/{now.name}/{FRONT_FILE}", _why_not(now, moves, to), _fix(now, moves))])
+        raise Refused(
+            "there is nothing to go back to",
+            [
+                Finding(
+                    "rollback/target", f"releases/{now.name}/{FRONT_FILE}", _why_not(now, moves, to), _fix(now, moves)
+                )
+            ],
+        )
     return wanted[-1].sha, wanted[-1].front[0]
 
 
 def _why_not(now: Environment, moves: tuple[Commit, ...], to: Version | None) -> str:
     if to is not None and now.front and now.front.release == to:
         return f"release {to} serves in {now.name} already"
-    return f"release {to} never served in {now.name}" if to else f"nothing served in {now.name} before" if moves else f"nothing serves in {now.name}"
+    return (
+        f"release {to} never served in {now.name}"
+        if to
+        else f"nothing served in {now.name} before"
+        if moves
+        else f"nothing serves in {now.name}"
+    )
 
 
 def _fix(now: Environment, moves: tuple[Commit, ...]) -> str:
     served = sorted({move.front[1] for move in moves if move.front})
-    return "choose one of: " + ", ".join(str(version) for version in served) if served else f"lockstep promote {now.name} VERSION"
+    return (
+        "choose one of: " + ", ".join(str(version) for version in served)
+        if served
+        else f"lockstep promote {now.name} VERSION"
+    )
 
 
 def _restored(now: Environment, then: Environment, root: InstanceId) -> Environment:
@@ -79,7 +105,10 @@ def _moved(now: Environment, then: Environment, root: InstanceId, hold: str) -> 
     gates = {root: then.gates[root], **now.gates} if root in then.gates else now.gates
     chart: dict[str, bytes] = {**now.chart, CHART_FILE: then.chart[CHART_FILE]}
     if hold:
-        chart[HOLD_FILE] = b"# promote refuses while this file is here; remove it once that is settled\n" + f'reason: "{_plain(hold)}"\n'.encode()
+        chart[HOLD_FILE] = (
+            b"# promote refuses while this file is here; remove it once that is settled\n"
+            + f'reason: "{_plain(hold)}"\n'.encode()
+        )
     return replace(now, gates=MappingProxyType(gates), front=then.front, chart=MappingProxyType(chart))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep.core.component import Kind
-from lockstep.core.environment import stage
+from lockstep.core.edits import stage
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.names import EnvironmentName
 from lockstep.core.release import Release
@@ -16,7 +16,8 @@ def stage_release(workspace: Workspace, name: EnvironmentName, version: Version,
     """The commit that stages a release; none if all of it is there.
 
     Raises:
-        Refused: the environment does not accept pre-releases or external components, or holds other content under a name.
+        Refused: the environment does not accept pre-releases or external components, or holds other content under a
+            name.
         Conflict: somebody else wrote first.
     """
     state = workspace.state
@@ -24,7 +25,9 @@ def stage_release(workspace: Workspace, name: EnvironmentName, version: Version,
     refuse_unaccepted(workspace, name, state.release(version))
     rendered = render_release(workspace, old, version)
     new = stage(old, rendered, state.chart())
-    return write_environment(workspace, old, new, {"Edit": "stage", "Release": str(version), "Root": rendered.root}, writing)
+    return write_environment(
+        workspace, old, new, {"Edit": "stage", "Release": str(version), "Root": rendered.root}, writing
+    )
 
 
 def refuse_unaccepted(workspace: Workspace, name: EnvironmentName, release: Release) -> None:
@@ -36,10 +39,24 @@ def refuse_unaccepted(workspace: Workspace, name: EnvironmentName, release: Rele
     rules = workspace.state.bundle.environments[name]
     found = []
     if release.version.is_prerelease and not rules.prereleases:
-        found.append(Finding("environment/prerelease", "lockstep.yaml", f"{name} accepts no pre-release, and {release.version} is one",
-                             f"release {release.version.final}, or set `environments: {{{name}: {{prereleases: true}}}}`"))
-    found += [Finding("environment/external", "lockstep.yaml", f"{name} accepts no external component: {component} is named, not pinned",
-                      f"set `environments: {{{name}: {{external: true}}}}`, or run it as a component", component)
-              for component, pinned in release.components.items() if pinned.kind is Kind.EXTERNAL and not rules.external]
+        found.append(
+            Finding(
+                "environment/prerelease",
+                "lockstep.yaml",
+                f"{name} accepts no pre-release, and {release.version} is one",
+                f"release {release.version.final}, or set `environments: {{{name}: {{prereleases: true}}}}`",
+            )
+        )
+    found += [
+        Finding(
+            "environment/external",
+            "lockstep.yaml",
+            f"{name} accepts no external component: {component} is named, not pinned",
+            f"set `environments: {{{name}: {{external: true}}}}`, or run it as a component",
+            component,
+        )
+        for component, pinned in release.components.items()
+        if pinned.kind is Kind.EXTERNAL and not rules.external
+    ]
     if found:
         raise Refused(f"{name} does not accept release {release.version}", found)

@@ -61,18 +61,30 @@ def _status(workspace: Workspace, name: EnvironmentName) -> EnvironmentStatus:
     described = tuple(_root(environment, root, history, versions.get((name, root), ())) for root in sorted(roots))
     reached = {item for root in described for item in root.instances}
     return EnvironmentStatus(
-        name, environment.front.release if environment.front else None, tuple(sorted(described, key=lambda root: (_ROLES.index(root.role), root.root))),
-        tuple(sorted(set(environment.instances) - reached)), environment.hold, runner_status(workspace, name),
+        name,
+        environment.front.release if environment.front else None,
+        tuple(sorted(described, key=lambda root: (_ROLES.index(root.role), root.root))),
+        tuple(sorted(set(environment.instances) - reached)),
+        environment.hold,
+        runner_status(workspace, name),
     )
 
 
 _ROLES = ("serving", "previous", "staged", "kept")
 
 
-def _root(environment: Environment, root: InstanceId, history: tuple[Event, ...], versions: tuple[Version, ...]) -> RootStatus:
+def _root(
+    environment: Environment, root: InstanceId, history: tuple[Event, ...], versions: tuple[Version, ...]
+) -> RootStatus:
     closure = environment.closure(root)
     missing = environment.missing(root)
-    return RootStatus(root, _role(environment, root, history), versions, tuple(name for name in closure if name not in missing), missing)
+    return RootStatus(
+        root,
+        _role(environment, root, history),
+        versions,
+        tuple(name for name in closure if name not in missing),
+        missing,
+    )
 
 
 def _role(environment: Environment, root: InstanceId, history: tuple[Event, ...]) -> str:
@@ -88,7 +100,14 @@ def _versions(workspace: Workspace) -> dict[tuple[str, InstanceId], tuple[Versio
     """Releases by environment and root, from the trailers of stage, promote and rollback commits."""
     prefix = "%(trailers:key=Lockstep-{},valueonly,separator=%x2C)"
     form = "%x00".join(prefix.format(key) for key in ("Environment", "Root", "Release"))
-    output = workspace.repository.git("log", "--first-parent", f"--format={form}", workspace.state.commit, "--", f"{workspace.repository.prefix}releases").decode()
+    output = workspace.repository.git(
+        "log",
+        "--first-parent",
+        f"--format={form}",
+        workspace.state.commit,
+        "--",
+        f"{workspace.repository.prefix}releases",
+    ).decode()
     found: dict[tuple[str, InstanceId], set[Version]] = {}
     for line in output.splitlines():
         environment, root, version = line.split("\x00")

@@ -1,4 +1,6 @@
-"""weights lock: one pass over the bytes that each pointer means, and weights.lock beside them. Works on the working copy."""
+"""weights lock: one pass over the bytes that each pointer means, and weights.lock beside them. Works on the working
+copy.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Locked:
     changed: bool
 
 
-def lock_components(workspace: Workspace, names: tuple[str, ...], store_of: Callable[[str], Store] | None) -> tuple[Locked, ...]:
+def lock_components(
+    workspace: Workspace, names: tuple[str, ...], store_of: Callable[[str], Store] | None
+) -> tuple[Locked, ...]:
     """The locks of these components (all that have weights, for none), written to their weights.lock.
 
     Args:
@@ -42,7 +46,11 @@ def lock_components(workspace: Workspace, names: tuple[str, ...], store_of: Call
     weighty = _with_weights(workspace)
     for name in names:
         if name not in weighty:
-            raise UsageError(f"there is no component `{name}` with weights here", where="components/", fix="choose one of: " + (", ".join(sorted(weighty)) or "(none has weights)"))
+            raise UsageError(
+                f"there is no component `{name}` with weights here",
+                where="components/",
+                fix="choose one of: " + (", ".join(sorted(weighty)) or "(none has weights)"),
+            )
     chosen = names or tuple(sorted(weighty))
     return tuple(_lock(workspace, weighty[ComponentName(name)], store_of) for name in chosen)
 
@@ -50,7 +58,9 @@ def lock_components(workspace: Workspace, names: tuple[str, ...], store_of: Call
 def _with_weights(workspace: Workspace) -> dict[ComponentName, Component]:
     found = {}
     for path in sorted((workspace.folder / "components").glob("*/component.yaml")):
-        component = parse_component(path.read_text(encoding="utf-8"), f"components/{path.parent.name}/component.yaml", path.parent.name)
+        component = parse_component(
+            path.read_text(encoding="utf-8"), f"components/{path.parent.name}/component.yaml", path.parent.name
+        )
         if component.weights:
             found[component.name] = component
     return found

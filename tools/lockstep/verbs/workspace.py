@@ -11,7 +11,8 @@ from typing import Protocol
 from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repository
 from lockstep.core.bundle import Bundle
-from lockstep.core.environment import Edit, Environment, Files, parse_environment
+from lockstep.core.edits import Edit
+from lockstep.core.environment import Environment, Files, parse_environment
 from lockstep.core.errors import UsageError
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.release import Release, parse_release
@@ -55,7 +56,9 @@ class Workspace:
         """lockstep.yaml as the branch of releases has it (HEAD's before that branch exists)."""
         head = self.repository.resolve("HEAD")
         if head is None:
-            raise UsageError("the repository has no commit", where=str(self.folder), fix="git add -A && git commit -m 'first'")
+            raise UsageError(
+                "the repository has no commit", where=str(self.folder), fix="git add -A && git commit -m 'first'"
+            )
         return load_bundle(self.repository.tree(head))
 
     @cached_property
@@ -64,8 +67,11 @@ class Workspace:
         name = self.bundle.state.branch
         tip = self.repository.branch(name)
         if tip is None:
-            raise UsageError(f"there is no branch `{name}`, where lockstep.yaml says that releases live", where="lockstep.yaml",
-                             fix=f"git branch {name}, or correct `state: {{branch: …}}`")
+            raise UsageError(
+                f"there is no branch `{name}`, where lockstep.yaml says that releases live",
+                where="lockstep.yaml",
+                fix=f"git branch {name}, or correct `state: {{branch: …}}`",
+            )
         return StateTree(self.repository.tree(tip), self.bundle)
 
     def write(self, edits: tuple[Edit, ...], message: str, *, remote: str = "") -> GitSha:
@@ -92,7 +98,13 @@ class StateTree:
     @cached_property
     def versions(self) -> tuple[Version, ...]:
         """Every release, smallest first."""
-        return tuple(sorted(Version(name) for entry in self.tree.names("releases") if (name := entry.path.rpartition("/")[2])[:1].isdigit()))
+        return tuple(
+            sorted(
+                Version(name)
+                for entry in self.tree.names("releases")
+                if (name := entry.path.rpartition("/")[2])[:1].isdigit()
+            )
+        )
 
     def release(self, version: Version) -> Release:
         """A release.
@@ -104,7 +116,11 @@ class StateTree:
         found = self.tree.read([path])
         if not found:
             known = ", ".join(str(item) for item in self.versions[-5:]) or "none yet"
-            raise UsageError(f"there is no release {version}", where=path, fix=f"choose one of: {known}; or make it: lockstep release {version}")
+            raise UsageError(
+                f"there is no release {version}",
+                where=path,
+                fix=f"choose one of: {known}; or make it: lockstep release {version}",
+            )
         return parse_release(found[path].decode(), path)
 
     def environment(self, name: EnvironmentName) -> Environment:
@@ -114,7 +130,11 @@ class StateTree:
             UsageError: lockstep.yaml does not name it.
         """
         if name not in self.bundle.environments:
-            raise UsageError(f"lockstep.yaml names no environment `{name}`", where="lockstep.yaml", fix="choose one of: " + ", ".join(sorted(self.bundle.environments)))
+            raise UsageError(
+                f"lockstep.yaml names no environment `{name}`",
+                where="lockstep.yaml",
+                fix="choose one of: " + ", ".join(sorted(self.bundle.environments)),
+            )
         return parse_environment(name, self.environment_files(name))
 
     def environment_files(self, name: EnvironmentName) -> Files:
@@ -142,12 +162,25 @@ def templates_at(repository: Repository, release: Release) -> dict[str, str]:
 
     commit = repository.resolve(release.commit)
     if commit is None:
-        raise UsageError(f"this clone does not have the commit {release.commit[:10]} of release {release.version}", where=release_path(release.version),
-                         fix="git fetch --unshallow --tags" if repository.is_shallow else "git fetch --all --tags")
-    found = {path: data for path, data in files_below(repository.tree(commit), TEMPLATES).items() if path in release.templates}
-    wrong = [path for path, digest in release.templates.items() if path not in found or digest_of(found[path]) != digest]
+        raise UsageError(
+            f"this clone does not have the commit {release.commit[:10]} of release {release.version}",
+            where=release_path(release.version),
+            fix="git fetch --unshallow --tags" if repository.is_shallow else "git fetch --all --tags",
+        )
+    found = {
+        path: data
+        for path, data in files_below(repository.tree(commit), TEMPLATES).items()
+        if path in release.templates
+    }
+    wrong = [
+        path for path, digest in release.templates.items() if path not in found or digest_of(found[path]) != digest
+    ]
     if wrong:
-        raise UsageError(f"{', '.join(wrong)} at {commit[:10]} is not what release {release.version} pinned", where=release_path(release.version), fix=f"lockstep verify {release.version}")
+        raise UsageError(
+            f"{', '.join(wrong)} at {commit[:10]} is not what release {release.version} pinned",
+            where=release_path(release.version),
+            fix=f"lockstep verify {release.version}",
+        )
     return {path: data.decode() for path, data in found.items()}
 
 
