@@ -1,20 +1,24 @@
-"""A tiny environment in a real Git repository, and a runner of it in a process of its own. Used by the other runner tests."""
+"""A tiny environment in a real Git repository, and a runner of it in a process of its own. No tests of its own."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
+from local.test_runner_programs import RUNNER, SERVER
 from lockstep.core.document import format_yaml
 from lockstep.core.names import GitSha
 from lockstep.core.render import format_objects, render
@@ -23,126 +27,52 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = {path.name: path.read_text() for path in (ROOT / "charts/objects").glob("*.j2")}
 IMAGE = "registry.test/app@sha256:" + "a" * 64
 
-# What every test instance runs: answers with its own name, its callee's name, and its prompts; misbehaves when told to.
-SERVER = '''
-import http.server, json, os, pathlib, signal, sys, threading, time, urllib.request
-
-NAME, CALLEE = os.environ["LOCKSTEP_INSTANCE"], os.environ.get("LLM_URL", "")
-started, bad = time.monotonic(), pathlib.Path(os.environ.get("BAD_FILE", "/nonexistent"))
-delay, age = float(os.environ.get("START_SECONDS", "0")), float(os.environ.get("AGE_SECONDS", "0.3"))
-if os.environ.get("CRASH"):
-    sys.exit("told to crash")
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def setup(self):
-        super().setup()
-        self.born = time.monotonic()
-    def log_message(self, *_): pass
-    def say(self, status, body, headers=()):
-        self.send_response(status)
-        for name, value in headers: self.send_header(name, value)
-        self.send_header("content-length", str(len(body)))
-        if time.monotonic() - self.born > age:
-            self.send_header("connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-    def do_GET(self):
-        if self.path == "/readyz":
-            return self.say(200 if time.monotonic() - started >= delay and not bad.exists() else 503, b"")
-        if self.path == "/healthz":
-            return self.say(200, b"")
-        if self.path == "/crash":
-            os._exit(3)
-        if self.path == "/slow":
-            time.sleep(2)
-        if self.path == "/environment":
-            return self.say(200, json.dumps({"environment": dict(os.environ), "argv": sys.argv, "cwd": os.getcwd(),
-                                             "python": sys.executable}).encode())
-        if self.path.startswith("/bytes/"):
-            size = int(self.path[7:])
-            self.send_response(200); self.send_header("content-length", str(size)); self.end_headers()
-            for _ in range(size // 65536): self.wfile.write(b"x" * 65536)
-            self.wfile.write(b"x" * (size % 65536))
-            return
-        self.answer(b"")
-    def do_POST(self):
-        size, total = int(self.headers.get("content-length", -1)), 0
-        if size < 0:
-            while (chunk := int(self.rfile.readline(), 16)):
-                total += len(self.rfile.read(chunk)); self.rfile.readline()
-            self.rfile.readline()
-        while total < size: total += len(self.rfile.read(min(65536, size - total)))
-        self.answer(str(total).encode())
-    def answer(self, posted):
-        if bad.exists():
-            return self.say(500, b"bad")
-        callee = ""
-        if CALLEE:
-            with urllib.request.urlopen(CALLEE + "/who", timeout=10) as given: callee = json.load(given)["root"]
-        self.say(200, json.dumps({"root": NAME, "callee": callee, "posted": posted.decode(), "path": self.path,
-                                        "headers": {name.lower(): value for name, value in self.headers.items()}}).encode(),
-                 [("x-lockstep-release", NAME)])
-
-class Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 256
-    daemon_threads = True
-
-server = Server((os.environ["HOST"], int(os.environ["PORT"])), Handler)
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-server.serve_forever(0.05)
-'''
-
-# A runner in its own process, over `git` and one folder that is every image.
-RUNNER = """
-import os, subprocess, sys
-from pathlib import Path
-from lockstep.core.names import EnvironmentName, GitSha
-from lockstep.core.errors import LockstepError
-from lockstep.runner import Options, up
-
-class Commits:
-    def __init__(self, top): self.top = top
-    def git(self, *words): return subprocess.run(["git", "-C", self.top, *words], capture_output=True, check=True).stdout
-    def head(self): return GitSha(Path(self.top, ".git/refs/heads/main").read_text().strip())
-    def files(self, sha):
-        names = [n for n in self.git("ls-tree", "-rz", "--name-only", sha, "releases/test/").decode().split("\\0") if n]
-        return {n.removeprefix("releases/test/"): self.git("cat-file", "blob", f"{sha}:{n}") for n in names}
-
-class Quiet:
-    def event(self, event): pass
-
-top, image = sys.argv[1:]
-try:
-    up(Options(EnvironmentName("test"), Path(top, ".lockstep")), Commits(top), lambda reference: Path(image), Quiet())
-except LockstepError as error:
-    sys.exit(f"{error.what}; {error.where}; {error.fix}")
-"""
-
 
 def instance_file(name: str, **changes: Any) -> bytes:
     """instances/<name>.yaml, rendered by the real template."""
     environment = {"PORT": "8080", "LOCKSTEP_INSTANCE": name, **changes.pop("env", {})}
     context = {
-        "id": name, "component": name[:-11], "image": IMAGE, "command": ["python", "-m", "server"], "port": 8080,
+        "id": name,
+        "component": name[:-11],
+        "image": IMAGE,
+        "command": ["python", "-m", "server"],
+        "port": 8080,
         "env": [{"name": key, "value": environment[key]} for key in sorted(environment)],
-        "prompts": {}, "weights": "", "secrets": {}, "resources": {}, "entry": True, "calls": [], "replicas": 1, "grace": 5,
-        "node_selector": {}, "pull_secrets": [],
-        "probes": {"readiness": "/readyz", "liveness": "/healthz", "startup_seconds": 30}, **changes,
+        "prompts": {},
+        "weights": "",
+        "secrets": {},
+        "resources": {},
+        "entry": True,
+        "calls": [],
+        "replicas": 1,
+        "grace": 5,
+        "node_selector": {},
+        "pull_secrets": [],
+        "probes": {"readiness": "/readyz", "liveness": "/healthz", "startup_seconds": 30},
+        **changes,
     }
     return format_objects(render(TEMPLATES, "instance.yaml.j2", context), "test")
 
 
 def gate_file(root: str, command: Sequence[str] = ("python", "-c", "pass"), deadline: int = 10) -> bytes:
     """gates/<root>.yaml, rendered by the real template."""
-    context = {"root": root, "deadline": deadline, "pull_secrets": [], "image": IMAGE, "command": list(command),
-               "env": [{"name": "ROOT_URL", "value": f"http://{root}"}]}
+    context = {
+        "root": root,
+        "deadline": deadline,
+        "pull_secrets": [],
+        "image": IMAGE,
+        "command": list(command),
+        "env": [{"name": "ROOT_URL", "value": f"http://{root}"}],
+    }
     return format_objects(render(TEMPLATES, "gate.yaml.j2", context), "test")
 
 
 def front_file(root: str, *serves: str, release: str = "1.0.0") -> bytes:
     """front/front.yaml, rendered by the real template."""
-    return format_objects(render(TEMPLATES, "front.yaml.j2", {"root": root, "serves": [root, *serves], "release": release}), "test")
+    return format_objects(
+        render(TEMPLATES, "front.yaml.j2", {"root": root, "serves": [root, *serves], "release": release}),
+        "test",
+    )
 
 
 @dataclass
@@ -154,7 +84,9 @@ class Bundle:
     pids: set[int] = field(default_factory=set)
 
     def git(self, *words: str) -> str:
-        return subprocess.run(["git", "-C", str(self.top), *words], capture_output=True, check=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(self.top), *words], capture_output=True, check=True, text=True
+        ).stdout.strip()
 
     def commit(self, message: str, files: Mapping[str, bytes | None]) -> GitSha:
         for name, data in files.items():
@@ -216,7 +148,7 @@ class Bundle:
         return [event for event in map(json.loads, lines) if not name or event["event"] == name]
 
     def ask(self, path: str = "/who", data: bytes | None = None) -> dict[str, Any]:
-        with urllib.request.urlopen(self.status()["front_url"] + path, data=data, timeout=20) as given:
+        with urllib.request.urlopen(self.status()["front_url"] + path, data=data, timeout=20) as given:  # noqa: S310 - our own address
             return json.load(given)
 
     def until(self, true: Callable[[], object], what: str, seconds: float = 20) -> None:
@@ -249,8 +181,10 @@ def gateway(number: int) -> str:
 def promote(number: int, **gate: Any) -> dict[str, bytes | None]:
     """What promote writes for release `number`."""
     root = gateway(number)
-    return {f"gates/{root}.yaml": gate_file(root, **gate),
-            "front/front.yaml": front_file(root, f"llm-{number:010x}", release=f"1.0.{number}")}
+    return {
+        f"gates/{root}.yaml": gate_file(root, **gate),
+        "front/front.yaml": front_file(root, f"llm-{number:010x}", release=f"1.0.{number}"),
+    }
 
 
 def new_bundle(folder: Path) -> Bundle:
@@ -271,3 +205,49 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class Load:
+    """Clients that keep their connections and never try again; `bad` holds every answer that should not be."""
+
+    def __init__(self, url: str, clients: int = 4) -> None:
+        self._address = urlsplit(url).netloc
+        self._end = threading.Event()
+        self.bad: list[str] = []
+        self.roots: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._ask_on, args=("5000" if number % 2 else "",)) for number in range(clients)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask_on(self, posted: str) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=20)
+        while not self._end.is_set():
+            try:
+                connection.request("POST" if posted else "GET", "/who", body=b"x" * int(posted) if posted else None)
+                answer = connection.getresponse()
+                self._judge(answer.status, answer.read(), answer.headers.get("x-lockstep-release", ""), posted)
+            except (OSError, http.client.HTTPException) as error:
+                self.bad.append(repr(error))
+                connection.close()
+            time.sleep(0.002)
+        connection.close()
+
+    def _judge(self, status: int, body: bytes, header: str, posted: str) -> None:
+        if status != 200:
+            self.bad.append(f"{status}: {body[:300]!r}")
+            return
+        said = json.loads(body)
+        self.roots.append(said["root"])
+        mixed = said["root"][-10:] != said["callee"][-10:] or header != said["root"]
+        if mixed or said["posted"] != posted:
+            self.bad.append(f"mixed: {said} {header}")

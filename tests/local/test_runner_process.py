@@ -16,7 +16,10 @@ import pytest
 
 from local.test_runner_bundle import Bundle, gateway, instance_file, is_alive, new_bundle, promote
 
-HOSTILE = "{{ .Values.x }} ${HOME} $(PORT) $$\n---\n# no comment\n- yes: no\n\ttab \"quote\" 'single' \\n\r\n\u2028\ufeff é 🙂 %\n...\n\n  \n"
+HOSTILE = (
+    "{{ .Values.x }} ${HOME} $(PORT) $$\n---\n# no comment\n- yes: no\n\ttab \"quote\" 'single' \\n\r\n"
+    "\u2028\ufeff é 🙂 %\n...\n\n  \n"
+)
 
 
 @pytest.fixture
@@ -61,9 +64,15 @@ def test_stopped_runner_leaves_no_process_and_no_mounts(bundle: Bundle, number: 
 
 def test_stopped_runner_answers_what_is_on_its_way(bundle: Bundle) -> None:
     _serve(bundle)
-    client = subprocess.Popen([sys.executable, "-c", (
-        "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"), bundle.status()["front_url"] + "/slow"],
-        stdout=subprocess.PIPE)
+    client = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            ("import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"),
+            bundle.status()["front_url"] + "/slow",
+        ],
+        stdout=subprocess.PIPE,
+    )
     time.sleep(0.5)
     bundle.down()
 
@@ -75,7 +84,11 @@ def test_second_runner_is_refused_and_names_the_first(bundle: Bundle) -> None:
     first = bundle.up()
     second = subprocess.run(
         [sys.executable, str(bundle.top / "runner.py"), str(bundle.top), str(bundle.top / "image")],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "tools")}, capture_output=True, check=False, text=True)
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "tools")},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
 
     assert second.returncode != 0
     assert f"pid {first.pid}" in second.stderr
@@ -102,16 +115,24 @@ def test_instance_has_a_clean_environment_and_local_paths(bundle: Bundle) -> Non
     weights = "registry.test/weights@sha256:" + "b" * 64
     secret = bundle.top / ".lockstep/secrets/test/cloud-key"
     secret.mkdir(parents=True)
-    _serve(bundle, weights=weights, secrets={"key": "cloud-key"},
-           env={"LOCKSTEP_WEIGHTS": "/lockstep/weights", "KEY_FILE": "/lockstep/secrets/key/value", "TITLE": "/tmpfoo and /app"},
-           command=["python", "-m", "server", "--port=$(PORT)", "--model=$(LOCKSTEP_WEIGHTS)/a", "$$(PORT)"])
+    _serve(
+        bundle,
+        weights=weights,
+        secrets={"key": "cloud-key"},
+        env={
+            "LOCKSTEP_WEIGHTS": "/lockstep/weights",
+            "KEY_FILE": "/lockstep/secrets/key/value",
+            "TITLE": "/apple and /app",
+        },
+        command=["python", "-m", "server", "--port=$(PORT)", "--model=$(LOCKSTEP_WEIGHTS)/a", "$$(PORT)"],
+    )
 
     given = bundle.ask("/environment")
 
     environment = given["environment"]
     assert environment["LOCKSTEP_WEIGHTS"] == str(bundle.top / "image")
     assert environment["KEY_FILE"] == str(secret / "value")
-    assert environment["TITLE"] == "/tmpfoo and /app"
+    assert environment["TITLE"] == "/apple and /app"
     assert environment["PYTHONPATH"].split(":")[0] == str(bundle.top / "image/app/src")
     assert given["argv"][1:] == [f"--port={environment['PORT']}", f"--model={bundle.top}/image/a", "$(PORT)"]
     assert given["cwd"] == str(bundle.top / "image/app")
@@ -129,7 +150,9 @@ def test_missing_secret_is_a_clear_error_of_that_instance(bundle: Bundle) -> Non
 
 
 def test_instance_that_ignores_sigterm_is_killed_after_its_grace(bundle: Bundle) -> None:
-    stubborn = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); sys.argv = ['x']; s = signal.signal; signal.signal = lambda *_: None; import server"
+    stubborn = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal = lambda *_: None; import server"
+    )
     name = "ocr-0000000001"
     bundle.commit("stage", {f"instances/{name}.yaml": instance_file(name, command=["python", "-c", stubborn], grace=1)})
     bundle.up()

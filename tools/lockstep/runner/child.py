@@ -15,20 +15,25 @@ from pathlib import Path
 from lockstep.adapters import files, process
 from lockstep.runner.program import Program
 
-_LOOK_SECONDS = 0.02
-# Below 32768, where Linux starts to choose ports for outgoing connections, so that none of those takes one of ours meanwhile.
+_LOOK_SECONDS = 0.05
+# Below 32768, where Linux starts to choose ports for outgoing connections: none of those takes one of ours.
 _PORTS = range(20_000, 32_000)
-_next_port: Iterator[int] = cycle([*_PORTS[os.getpid() * 97 % len(_PORTS):], *_PORTS[:os.getpid() * 97 % len(_PORTS)]])
+_next_port: Iterator[int] = cycle(
+    [*_PORTS[os.getpid() * 97 % len(_PORTS) :], *_PORTS[: os.getpid() * 97 % len(_PORTS)]]
+)
 
 
 class Child:
-    """A running program and its log. Starting must happen in the main thread: the program dies with the thread that started it."""
+    """A running program and its log. Start it in the main thread: it dies with the thread that started it."""
 
     def __init__(self, program: Program, log: Path) -> None:
         self.log = log
         with files.fresh_log(log) as stream:
             self._process: subprocess.Popen[bytes] = process.start(
-                program.command, folder=program.folder, environment=program.environment, log=stream,
+                program.command,
+                folder=program.folder,
+                environment=program.environment,
+                log=stream,
             )
 
     @property
@@ -65,7 +70,13 @@ class Child:
     def last_words(self) -> str:
         """How it ended and the last line of its log, for people."""
         code = self.code
-        ended = "is running" if code is None else f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+        ended = (
+            "is running"
+            if code is None
+            else f"exit code {code}"
+            if code >= 0
+            else f"killed by {signal.Signals(-code).name}"
+        )
         with contextlib.suppress(OSError):
             lines = self.log.read_bytes()[-4000:].decode(errors="replace").strip().splitlines()
             if lines:

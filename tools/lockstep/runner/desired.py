@@ -1,18 +1,18 @@
-"""The files of an environment at one commit, as what should run. Pure. A bad file is a problem of its own and of no other."""
+"""The files of an environment at one commit, as what should run. Pure. A bad file harms no other."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from lockstep.core.document import parse_objects
 from lockstep.core.errors import LockstepError
 from lockstep.core.names import InstanceId
 from lockstep.runner.workload import CannotRun, Workload, parse_deployment, parse_job
 
-_Read = TypeVar("_Read")
+_FRONT = "front/front.yaml"
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
 # Objects that shape the cluster around an instance and have no meaning on one machine.
 _AROUND = {"NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceAccount"}
@@ -20,7 +20,7 @@ _AROUND = {"NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "S
 
 @dataclass(frozen=True)
 class FrontFile:
-    """What front/front.yaml says: the root that serves, everything that it reaches (the root among them), and the release's name."""
+    """What front/front.yaml says: the root that serves, all that it reaches (itself among them), the release's name."""
 
     root: InstanceId
     serves: frozenset[InstanceId]
@@ -40,6 +40,18 @@ class Problem:
         return f"{self.what}; {self.fix}" if self.fix else self.what
 
 
+Result = Workload | FrontFile | Problem
+_Reader = Callable[[str, tuple[Any, ...]], Workload | FrontFile]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One file: its bytes and what they say."""
+
+    data: bytes
+    result: Result
+
+
 @dataclass(frozen=True)
 class Desired:
     """What one commit asks for.
@@ -49,12 +61,14 @@ class Desired:
         gates: The question to each root, by root id.
         front: None when there is no readable front file.
         problems: By path of the file; an instance with one keeps running if it runs.
+        parsed: What each file was found to say, by path.
     """
 
     instances: Mapping[InstanceId, Workload] = field(default_factory=dict)
     gates: Mapping[InstanceId, Workload] = field(default_factory=dict)
     front: FrontFile | None = None
     problems: Mapping[str, Problem] = field(default_factory=dict)
+    parsed: Mapping[str, Parsed] = field(default_factory=dict)
 
     @property
     def named(self) -> frozenset[InstanceId]:
@@ -63,40 +77,53 @@ class Desired:
         return frozenset(self.instances) | frozenset(name for name in names if name)
 
 
-def parse_desired(files: Mapping[str, bytes]) -> Desired:
+def parse_desired(files: Mapping[str, bytes], before: Desired | None = None) -> Desired:
     """What the files ask for.
 
     Args:
         files: Bytes by path relative to releases/<env>/. Only instances/, gates/ and front/ are read.
+        before: What an earlier commit asked for; files with the same bytes are not parsed again. It changes no result.
     """
-    problems: dict[str, Problem] = {}
-    instances: dict[InstanceId, Workload] = {}
-    gates: dict[InstanceId, Workload] = {}
+    known = before.parsed if before else {}
+    parsed: dict[str, Parsed] = {}
     for path in sorted(files):
-        folder, _, name = path.partition("/")
-        if folder not in {"instances", "gates"} or name.startswith("."):
-            continue
-        read, into = (_instance, instances) if folder == "instances" else (_gate, gates)
-        found = _or_problem(read, path, files[path], problems)
-        if found:
-            into[InstanceId(found.name.removeprefix("gate-") if folder == "gates" else found.name)] = found
-    path = "front/front.yaml"
-    front = _or_problem(_front, path, files[path], problems) if path in files else None
-    return Desired(instances, gates, front, problems)
+        reader = _reader(path)
+        if reader:
+            old = known.get(path)
+            is_same = old is not None and old.data == files[path]
+            parsed[path] = old if old and is_same else Parsed(files[path], _result(reader, path, files[path]))
+    results = {path: one.result for path, one in parsed.items()}
+    workloads = {path: found for path, found in results.items() if isinstance(found, Workload)}
+    front = results.get(_FRONT)
+    return Desired(
+        instances={InstanceId(one.name): one for path, one in workloads.items() if path.startswith("instances/")},
+        gates={_gated(one): one for path, one in workloads.items() if path.startswith("gates/")},
+        front=front if isinstance(front, FrontFile) else None,
+        problems={path: found for path, found in results.items() if isinstance(found, Problem)},
+        parsed=parsed,
+    )
 
 
-def _or_problem(
-    read: Callable[[str, tuple[Any, ...]], _Read], path: str, data: bytes, problems: dict[str, Problem],
-) -> _Read | None:
+def _reader(path: str) -> _Reader | None:
+    folder, _, name = path.partition("/")
+    if path == _FRONT:
+        return _front
+    return None if name.startswith(".") else {"instances": _instance, "gates": _gate}.get(folder)
+
+
+def _gated(gate: Workload) -> InstanceId:
+    return InstanceId(gate.name.removeprefix("gate-"))
+
+
+def _result(read: _Reader, path: str, data: bytes) -> Result:
     try:
         return read(path, tuple(document.data for document in parse_objects(data.decode(), path)))
     except LockstepError as error:
-        problems[path] = Problem(error.what, error.fix, error.where or path)
+        return Problem(error.what, error.fix, error.where or path)
     except KeyError as error:
-        problems[path] = Problem(f"the field {error} is missing", "restore the file from Git", path)
+        return Problem(f"the field {error} is missing", "restore the file from Git", path)
     except (AttributeError, IndexError, RecursionError, TypeError, ValueError) as error:
-        problems[path] = Problem(f"not in the form that lockstep writes: {error}", "restore the file from Git", path)
-    return None
+        return Problem(f"not in the form that lockstep writes: {error}", "restore the file from Git", path)
 
 
 def _instance(path: str, objects: tuple[Any, ...]) -> Workload:

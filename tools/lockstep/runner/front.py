@@ -64,7 +64,7 @@ class Traffic:
     inner: Counter[str] = field(default_factory=Counter)
 
     def move(self, file: FrontFile, utc: str) -> int:
-        """Makes a root the one in force and returns the monotonic time; requests that are under way stay where they are."""
+        """Makes a root the one in force and returns the monotonic time; running requests stay where they are."""
         former = self.route
         self.route = Route(file, utc)
         moment = time.monotonic_ns()
@@ -75,7 +75,7 @@ class Traffic:
 
     @property
     def busy(self) -> frozenset[InstanceId]:
-        """Every instance that a request may still reach: what the front serves, what former routes serve, who is being called."""
+        """Every instance that a request may still reach: served now, by a former route in use, or being called."""
         routes = [route for route in self.left if route.in_flight] + ([self.route] if self.route else [])
         served = {name for route in routes for name in route.file.serves}
         return frozenset(served | {InstanceId(name) for name, count in self.inner.items() if count})
@@ -85,10 +85,18 @@ async def answer_outside(traffic: Traffic, request: web.BaseRequest) -> web.Stre
     """The answer of the root that is in force when the request enters, whatever happens to the front meanwhile."""
     route = traffic.route
     if route is None:
-        return problem(503, "no release is served yet", "stage and promote one; `.lockstep/run/<env>/status.json` says what is waited for")
+        return problem(
+            503,
+            "no release is served yet",
+            "stage and promote one; `.lockstep/run/<env>/status.json` says what is waited for",
+        )
     port = traffic.ports(route.file.root)
     if port is None:
-        return problem(503, f"{route.file.root} is not running at this moment", "see its log, or go back: lockstep rollback")
+        return problem(
+            503,
+            f"{route.file.root} is not running at this moment",
+            "see its log, or go back: lockstep rollback",
+        )
     with _counted(route):
         return await relay(request, traffic.client, f"http://127.0.0.1:{port}{_raw_path(request)}", route.began)
 
@@ -98,12 +106,20 @@ async def answer_inside(traffic: Traffic, request: web.BaseRequest) -> web.Strea
     address = urlsplit(request.raw_path)
     host = address.hostname or ""
     if request.method == "CONNECT" or address.scheme != "http":
-        return problem(501, "only plain http:// goes through the name proxy", "call hosted services by https, which goes around it")
+        return problem(
+            501,
+            "only plain http:// goes through the name proxy",
+            "call hosted services by https, which goes around it",
+        )
     if host in {"127.0.0.1", "localhost"}:
         return await relay(request, traffic.client, request.raw_path, lambda _: None)
     port = traffic.ports(host)
     if port is None or (address.port or _SERVICE_PORT) != _SERVICE_PORT:
-        return problem(502, f"{address.netloc} is no running instance of this environment", "look at instances/ for its file and at its log")
+        return problem(
+            502,
+            f"{address.netloc} is no running instance of this environment",
+            "look at instances/ for its file and at its log",
+        )
     traffic.inner[host] += 1
     try:
         return await relay(request, traffic.client, f"http://127.0.0.1:{port}{_raw_path(request)}", lambda _: None)

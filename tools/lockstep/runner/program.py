@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lockstep.runner.workload import Workload
 
-# Source: kubernetes v1.36, third_party/forked/golang/expansion/expand.go: `$$` is a dollar, an unknown name stays as written.
+# `$$` is a dollar, an unknown name stays as written.
+# Source: kubernetes v1.36, third_party/forked/golang/expansion/expand.go.
 _REFERENCE = re.compile(r"\$(?:(?P<escaped>\$)|\((?P<name>[^)]*)\)|(?P<other>.))", re.DOTALL)
 _OPTION = re.compile(r"(?P<head>-[^=]*=)(?P<path>/.*)", re.DOTALL)
 _PYTHON_PATH = ("/app/src", "/app/site")
@@ -70,7 +71,10 @@ def program(workload: Workload, machine: Machine, places: Places) -> Program:
     environment = _machine_variables(machine, places, folders)
     environment |= {name: local_value(value, folders) for name, value in own.items()}
     # Both spellings: programs differ in which one they read. An empty no_proxy, so that nothing goes around it.
-    environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), machine.proxy) | {"no_proxy": "", "NO_PROXY": ""}
+    environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), machine.proxy) | {
+        "no_proxy": "",
+        "NO_PROXY": "",
+    }
     words = [local_argument(expand(word, own), folders) for word in workload.command]
     if words[0] in {"python", "python3"}:
         words[0] = str(machine.python)
@@ -79,6 +83,7 @@ def program(workload: Workload, machine: Machine, places: Places) -> Program:
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """Text with `$(NAME)` replaced as Kubernetes does it."""
+
     def replace(match: re.Match[str]) -> str:
         if match["escaped"]:
             return "$"
@@ -90,7 +95,7 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 def local_value(value: str, folders: Mapping[str, Path]) -> str:
-    """A value with container paths made local, if it is a path or a `:`-separated list of paths; else the value as it stands."""
+    """A path, or a `:`-separated list of paths, with container paths made local; any other value as it stands."""
     parts = value.split(":")
     if not all(part.startswith("/") for part in parts):
         return value
@@ -106,7 +111,7 @@ def local_argument(word: str, folders: Mapping[str, Path]) -> str:
 def _local(path: str, folders: Mapping[str, Path]) -> str:
     for mount in sorted(folders, key=len, reverse=True):
         if path == mount or path.startswith(mount + "/"):
-            return str(folders[mount]) + path[len(mount):]
+            return str(folders[mount]) + path[len(mount) :]
     return path
 
 

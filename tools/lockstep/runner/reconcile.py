@@ -30,8 +30,8 @@ def step(world: World, host: Host) -> None:
 def obstacle(front: FrontFile, world: World) -> str:
     """Why the front may not move to what Git names; empty when it may.
 
-    Only the named root is waited for. Of the others it is asked whether they are there at all: a release of which a part was
-    retired is not served, one of which a shared part is ill is the same on either side of the move.
+    Only the named root is waited for. Of the others it is asked whether they are there at all: a release of which
+    a part was retired is not served; one of which a shared part is ill is as ill on either side of the move.
     """
     desired = world.desired
     if front.root not in desired.instances:
@@ -45,7 +45,8 @@ def obstacle(front: FrontFile, world: World) -> str:
     gate = world.gates.get(front.root)
     if gate is None:
         problem = desired.problems.get(f"gates/{front.root}.yaml")
-        return f"the gate of {front.root} {f'cannot be asked: {problem}' if problem else 'is not in Git: promote the release again'}"
+        wrong = f"cannot be asked: {problem}" if problem else "is not in Git: promote the release again"
+        return f"the gate of {front.root} {wrong}"
     if gate.state != "passed":
         return f"the gate of {front.root} is {gate.state}{': ' if gate.reason else ''}{gate.reason}"
     return ""
@@ -86,20 +87,26 @@ def _start(world: World, host: Host) -> None:
 def _ended(item: Instance | Gate, task: asyncio.Task[None]) -> None:
     """A mistake of the runner, or of whoever unpacks images, ends one task and is shown as that one's reason."""
     error = None if task.cancelled() else task.exception()
-    if error:
-        item.become("failing" if isinstance(item, Instance) else "failed", f"the runner itself failed: {error!r}")  # type: ignore[arg-type]
+    if error and isinstance(item, Instance):
+        item.become("failing", f"the runner itself failed: {error!r}")
+    elif error and isinstance(item, Gate):
+        item.become("failed", f"the runner itself failed: {error!r}")
 
 
 def _note_edits(world: World, host: Host) -> None:
-    """Replicas may be tuned in place. Any other edit is not applied: an instance's name is the digest of its content."""
+    """Replicas may be tuned in place. No other edit is applied: an instance's name is the digest of its content."""
     for name, item in world.instances.items():
         wanted = world.desired.instances.get(name, item.workload)
         item.workload = replace(item.workload, replicas=wanted.replicas)
         is_edited = wanted != item.workload
         if is_edited and not item.is_edited:
-            host.journal.tell("edit-refused", {
-                "instance": name, "reason": "its file was edited under the same name; restore it, or stage a release",
-            })
+            host.journal.tell(
+                "edit-refused",
+                {
+                    "instance": name,
+                    "reason": "its file was edited under the same name; restore it, or stage a release",
+                },
+            )
         item.is_edited = is_edited
 
 
@@ -135,10 +142,17 @@ def _move_front(world: World, host: Host) -> None:
         if not reason:
             former = traffic.route.file.root if traffic.route else ""
             moment = traffic.move(front, utc_now())
-            host.journal.tell("front-moved", {
-                "root": front.root, "release": front.release, "from": former,
-                "commit": world.head or "", "seen_ns": world.head_seen_ns,
-            }, moment)
+            host.journal.tell(
+                "front-moved",
+                {
+                    "root": front.root,
+                    "release": front.release,
+                    "from": former,
+                    "commit": world.head or "",
+                    "seen_ns": world.head_seen_ns,
+                },
+                moment,
+            )
     if reason != world.obstacle:
         world.obstacle = reason
         if reason:
@@ -152,7 +166,10 @@ def _stop(world: World, host: Host) -> None:
             item.is_held = False
         elif name in busy:
             if not item.is_held:
-                host.journal.tell("deletion-held", {"instance": name, "reason": "the front or a running request still needs it"})
+                host.journal.tell(
+                    "deletion-held",
+                    {"instance": name, "reason": "the front or a running request still needs it"},
+                )
             item.is_held = True
         else:
             item.become("stopping")
@@ -183,6 +200,11 @@ def _tell_drained(world: World, host: Host) -> None:
     """A former route of which no request is left: event `drained` says when its last answer began."""
     for route in [route for route in world.traffic.left if not route.in_flight]:
         world.traffic.left.remove(route)
-        host.journal.tell("drained", {
-            "root": route.file.root, "left_ns": route.left_ns, "last_answer_began_ns": route.last_answer_began_ns,
-        })
+        host.journal.tell(
+            "drained",
+            {
+                "root": route.file.root,
+                "left_ns": route.left_ns,
+                "last_answer_began_ns": route.last_answer_began_ns,
+            },
+        )

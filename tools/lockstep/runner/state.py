@@ -94,7 +94,9 @@ class Instance:
         if (state, reason) == (self.state, self.reason) and state != "starting":
             return
         self.state, self.reason, self.since = state, reason, utc_now()
-        self.journal.tell(f"instance-{state}", {"instance": self.id, "pid": self.pid, "port": self.port, "reason": reason})
+        self.journal.tell(
+            f"instance-{state}", {"instance": self.id, "pid": self.pid, "port": self.port, "reason": reason}
+        )
 
 
 @dataclass(eq=False)
@@ -138,5 +140,3 @@ def this_machine(options: Options, proxy_port: int) -> Machine:
         proxy=f"http://127.0.0.1:{proxy_port}",
         cache=options.folder.absolute() / "run" / "python-cache",
     )
-
-

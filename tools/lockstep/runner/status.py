@@ -41,25 +41,44 @@ def status(world: World, runner: Runner) -> dict[str, Any]:
         },
         "instances": _instances(world),
         "gates": {
-            gate.root: {"state": gate.state, "reason": gate.reason, "since": gate.since} for gate in world.gates.values()
+            gate.root: {"state": gate.state, "reason": gate.reason, "since": gate.since}
+            for gate in world.gates.values()
         },
-        "problems": {path: {"what": problem.what, "where": problem.where, "fix": problem.fix}
-                     for path, problem in world.desired.problems.items()},
+        "problems": {
+            path: {"what": problem.what, "where": problem.where, "fix": problem.fix}
+            for path, problem in world.desired.problems.items()
+        },
     }
 
 
 def _instances(world: World) -> dict[str, Any]:
     running: dict[str, Any] = {
         item.id: {
-            "state": item.state, "pid": item.pid, "port": item.port, "restarts": item.restarts, "since": item.since,
-            "reason": item.reason, "wanted_replicas": item.workload.replicas, "held": item.is_held,
+            "state": item.state,
+            "pid": item.pid,
+            "port": item.port,
+            "restarts": item.restarts,
+            "since": item.since,
+            "reason": item.reason,
+            "wanted_replicas": item.workload.replicas,
+            "held": item.is_held,
             "edited": item.is_edited,
         }
         for item in world.instances.values()
     }
     standby: dict[str, Any] = {
-        name: {"state": "standby", "pid": 0, "port": 0, "restarts": 0, "since": "", "reason": "replicas 0",
-               "wanted_replicas": 0, "held": False, "edited": False}
-        for name, workload in world.desired.instances.items() if workload.replicas == 0 and name not in running
+        name: {
+            "state": "standby",
+            "pid": 0,
+            "port": 0,
+            "restarts": 0,
+            "since": "",
+            "reason": "replicas 0",
+            "wanted_replicas": 0,
+            "held": False,
+            "edited": False,
+        }
+        for name, workload in world.desired.instances.items()
+        if workload.replicas == 0 and name not in running
     }
     return {**standby, **running}

@@ -14,7 +14,16 @@ from lockstep.core.names import ImageRef
 from lockstep.runner.child import Child, free_port
 from lockstep.runner.program import Places, Program, program
 from lockstep.runner.state import Gate, Host, Instance
-from lockstep.runner.workload import CannotRun, ConfigFiles, EmptyFolder, ImageFiles, Probe, Probes, SecretFiles, Workload
+from lockstep.runner.workload import (
+    CannotRun,
+    ConfigFiles,
+    EmptyFolder,
+    ImageFiles,
+    Probe,
+    Probes,
+    SecretFiles,
+    Workload,
+)
 
 _STARTUP_PAUSE = 0.1
 _LONGEST_BACKOFF = 60.0
@@ -94,7 +103,7 @@ class _Asker:
         timeout = aiohttp.ClientTimeout(total=probe.timeout)
         try:
             async with self._client.get(self._address + probe.path, timeout=timeout, allow_redirects=False) as given:
-                return 200 <= given.status < 400  # noqa: PLR2004 - kubernetes v1.36, pkg/probe/http/http.go
+                return 200 <= given.status < 400
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
 
@@ -112,7 +121,7 @@ async def _until_ready(child: Child, probes: Probes, asker: _Asker) -> str:
 
 
 async def _watch(item: Instance, child: Child, probes: Probes, asker: _Asker) -> str:
-    """Why a ready instance must be started again. An unready one is only called failing: nothing moves to it meanwhile."""
+    """Why a ready instance must be started again. An unready one is only called failing: nothing moves to it."""
     silent = dead = 0
     clock = asyncio.get_running_loop().time
     next_liveness = clock() + (probes.liveness.period if probes.liveness else 0)
@@ -132,7 +141,9 @@ async def _watch(item: Instance, child: Child, probes: Probes, asker: _Asker) ->
 
 async def _places(workload: Workload, host: Host) -> Places:
     """Unpacked images and fresh mounts, made in threads."""
-    references = {workload.image} | {volume.reference for volume in workload.mounts.values() if isinstance(volume, ImageFiles)}
+    references = {workload.image} | {
+        volume.reference for volume in workload.mounts.values() if isinstance(volume, ImageFiles)
+    }
     images: dict[ImageRef, Path] = {}
     for reference in sorted(references):
         async with host.unpacking[reference]:
@@ -168,8 +179,11 @@ def _mounted(workload: Workload, host: Host, images: Mapping[ImageRef, Path]) ->
 def _secret(host: Host, name: str) -> Path:
     folder = host.options.secrets_folder / name
     if not folder.is_dir():
-        raise CannotRun(f"the secret {name} is not on this machine", where=str(folder),
-                        fix=f"mkdir -p {folder} and put one file per key there")
+        raise CannotRun(
+            f"the secret {name} is not on this machine",
+            where=str(folder),
+            fix=f"mkdir -p {folder} and put one file per key there",
+        )
     return folder
 
 

@@ -61,7 +61,11 @@ async def _serve(options: Options, commits: EnvironmentFiles, images: ImageFolde
         ):
             host = Host(options, this_machine(options, proxy_port), images, client, journal)
             runner = Runner(
-                options.environment, os.getpid(), f"http://127.0.0.1:{port}", f"http://127.0.0.1:{proxy_port}", "running",
+                options.environment,
+                os.getpid(),
+                f"http://127.0.0.1:{port}",
+                f"http://127.0.0.1:{proxy_port}",
+                "running",
             )
             journal.tell("runner-started", {"pid": runner.pid, "url": runner.front_url})
             async with _status_kept(world, host, runner):
@@ -91,7 +95,7 @@ async def _follow(world: World, commits: EnvironmentFiles, journal: Journal) -> 
             head = await asyncio.to_thread(commits.head)
             if head and head != world.head:
                 seen, seen_ns = utc_now(), time.monotonic_ns()
-                desired = await asyncio.to_thread(_read, commits, head)
+                desired = await asyncio.to_thread(_read, commits, head, world.desired)
                 world.head, world.head_seen, world.head_seen_ns = head, seen, seen_ns
                 _adopt(world, journal, desired)
             told = ""
@@ -102,8 +106,8 @@ async def _follow(world: World, commits: EnvironmentFiles, journal: Journal) -> 
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _read(commits: EnvironmentFiles, head: GitSha) -> Desired:
-    return parse_desired(commits.files(head))
+def _read(commits: EnvironmentFiles, head: GitSha, before: Desired) -> Desired:
+    return parse_desired(commits.files(head), before)
 
 
 def _adopt(world: World, journal: Journal, desired: Desired) -> None:
@@ -116,7 +120,7 @@ def _adopt(world: World, journal: Journal, desired: Desired) -> None:
 
 
 async def _reconcile(world: World, host: Host) -> None:
-    """A step at every change, and ten times a second for what changes without an event, such as the last request of a route."""
+    """A step at every change, and ten times a second for what changes without an event: a route's last request."""
     while True:
         step(world, host)
         host.journal.changed.clear()
@@ -140,7 +144,9 @@ async def _status_kept(world: World, host: Host, runner: Runner) -> AsyncIterato
     state = runner.state
 
     def text() -> str:
-        return format_json(status(world, Runner(runner.environment, runner.pid, runner.front_url, runner.proxy_url, state)))
+        return format_json(
+            status(world, Runner(runner.environment, runner.pid, runner.front_url, runner.proxy_url, state))
+        )
 
     async def keep() -> None:
         written = ""

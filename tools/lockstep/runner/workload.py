@@ -11,13 +11,37 @@ from lockstep.core.names import ImageRef
 
 # Fields that place or confine a pod; a process on this machine does the same work without them.
 _POD = {
-    "automountServiceAccountToken", "enableServiceLinks", "imagePullSecrets", "nodeSelector", "securityContext",
-    "serviceAccountName", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName",
-    "runtimeClassName", "restartPolicy", "terminationGracePeriodSeconds", "containers", "volumes",
+    "automountServiceAccountToken",
+    "enableServiceLinks",
+    "imagePullSecrets",
+    "nodeSelector",
+    "securityContext",
+    "serviceAccountName",
+    "tolerations",
+    "affinity",
+    "topologySpreadConstraints",
+    "priorityClassName",
+    "runtimeClassName",
+    "restartPolicy",
+    "terminationGracePeriodSeconds",
+    "containers",
+    "volumes",
 }
 _CONTAINER = {
-    "name", "image", "imagePullPolicy", "command", "args", "ports", "env", "resources", "securityContext",
-    "startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "volumeMounts",
+    "name",
+    "image",
+    "imagePullPolicy",
+    "command",
+    "args",
+    "ports",
+    "env",
+    "resources",
+    "securityContext",
+    "startupProbe",
+    "readinessProbe",
+    "livenessProbe",
+    "lifecycle",
+    "volumeMounts",
 }
 _PROBE = {"httpGet", "periodSeconds", "failureThreshold", "timeoutSeconds", "successThreshold"}
 _MOUNT = {"name", "mountPath", "readOnly"}
@@ -120,8 +144,19 @@ def parse_deployment(item: Mapping[str, Any], maps: Mapping[str, Mapping[str, st
         CannotRun: something in it would be ignored, or is missing.
     """
     spec = item["spec"]
-    _known(spec, {"replicas", "revisionHistoryLimit", "selector", "strategy", "template", "minReadySeconds",
-                  "progressDeadlineSeconds"}, "spec")
+    _known(
+        spec,
+        {
+            "replicas",
+            "revisionHistoryLimit",
+            "selector",
+            "strategy",
+            "template",
+            "minReadySeconds",
+            "progressDeadlineSeconds",
+        },
+        "spec",
+    )
     container = _container(spec["template"]["spec"])
     probes = Probes(
         startup=_probe(container, "startupProbe"),
@@ -147,12 +182,20 @@ def parse_job(item: Mapping[str, Any]) -> Workload:
 
 
 def _workload(
-    item: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]], probes: Probes | None, *, replicas: int, deadline: int,
+    item: Mapping[str, Any],
+    maps: Mapping[str, Mapping[str, str]],
+    probes: Probes | None,
+    *,
+    replicas: int,
+    deadline: int,
 ) -> Workload:
     pod = item["spec"]["template"]["spec"]
     container = _container(pod)
     if not container.get("command"):
-        raise _cannot("the container has no `command`", "write `command:` in component.yaml; an image's entrypoint is not read")
+        raise _cannot(
+            "the container has no `command`",
+            "write `command:` in component.yaml; an image's entrypoint is not read",
+        )
     return Workload(
         name=item["metadata"]["name"],
         image=ImageRef(container["image"]),
@@ -194,11 +237,18 @@ def _probe(container: Mapping[str, Any], name: str) -> Probe:
     ports = {value for port in container.get("ports", []) for value in (port.get("name"), port["containerPort"])}
     if get["port"] not in ports or len(container["ports"]) != 1 or get.get("scheme", "HTTP") != "HTTP":
         raise _cannot(f"{name} asks port {get['port']}", "probe the container's one port by plain HTTP")
-    return Probe(get["path"], probe.get("periodSeconds", 10), probe.get("failureThreshold", 3), probe.get("timeoutSeconds", 1))
+    return Probe(
+        get["path"],
+        probe.get("periodSeconds", 10),
+        probe.get("failureThreshold", 3),
+        probe.get("timeoutSeconds", 1),
+    )
 
 
 def _mounts(
-    pod: Mapping[str, Any], container: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]],
+    pod: Mapping[str, Any],
+    container: Mapping[str, Any],
+    maps: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Volume]:
     volumes = {volume["name"]: _volume(volume, maps) for volume in pod.get("volumes", [])}
     mounts: dict[str, Volume] = {}
@@ -222,17 +272,24 @@ def _volume(volume: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]]) ->
             return SecretFiles(name)
         case {"configMap": {"name": name, **rest}, **other} if not rest and not other:
             if name not in maps:
-                raise _cannot(f"ConfigMap {name} is not in the file", f"in the file: {', '.join(sorted(maps)) or 'none'}")
+                raise _cannot(
+                    f"ConfigMap {name} is not in the file",
+                    f"in the file: {', '.join(sorted(maps)) or 'none'}",
+                )
             return ConfigFiles(maps[name])
-    raise _cannot(f"volume {volume.get('name')} is of a form that the local runner does not know",
-                  "use emptyDir, or configMap, secret or image with nothing but its name")
+    raise _cannot(
+        f"volume {volume.get('name')} is of a form that the local runner does not know",
+        "use emptyDir, or configMap, secret or image with nothing but its name",
+    )
 
 
 def _known(item: Mapping[str, Any], fields: set[str], place: str) -> None:
     unknown = sorted(set(item) - fields)
     if unknown:
-        raise _cannot(f"{place} has {', '.join(unknown)}, which the local runner does not honour",
-                      "run this environment in Kubernetes, or leave the field out")
+        raise _cannot(
+            f"{place} has {', '.join(unknown)}, which the local runner does not honour",
+            "run this environment in Kubernetes, or leave the field out",
+        )
 
 
 def _cannot(what: str, fix: str) -> CannotRun:
