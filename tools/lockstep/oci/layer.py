@@ -221,7 +221,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 
 def _plain(name: bytes) -> bytes:
-    return bytes(byte if byte < 0x80 else ord("_") for byte in name[:_LONGEST_USTAR_NAME])  # noqa: PLR2004
+    return bytes(byte if byte < 0x80 else ord("_") for byte in name[:_LONGEST_USTAR_NAME])
 
 
 def _ustar(name: bytes, kind: bytes, mode: int, size: int, link: bytes) -> bytes:
