@@ -62,6 +62,17 @@ class Scene:
         done = subprocess.run(command, cwd=self.bundle, check=False, capture_output=True, text=True)
         return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.strip()
 
+    def plain(self, *arguments: str) -> str:
+        """What a command prints for people."""
+        done = subprocess.run(
+            [sys.executable, "-m", "lockstep.cli.main", *arguments],
+            cwd=self.bundle,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
     def start_runner(self) -> None:
         """Starts `lockstep up` on a free port of the loopback."""
         (self.bundle / ".lockstep").mkdir(exist_ok=True)

@@ -46,6 +46,7 @@ def play(scene: Scene) -> Report:
     with Load(url, pages) as load:
         scene.say("load: 2 clients, one keeps its connection, one opens a new one for each page")
         _changed(scene, report, PROMPT, closures)
+        (scene.bundle.parent / "picture.svg").write_text(_picture(scene), encoding="utf-8")
         after = _show(scene, url, pages[0])
         if after == before:
             report.broken.append("the prompt changed but the summary did not")
@@ -192,6 +193,11 @@ def _never_ready(scene: Scene, report: Report, load: Load) -> None:
     scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason or 'not ready'}; {serving} keeps serving")
     report.refused.append({"version": BROKEN.version, "reason": reason})
     scene.git("revert", "--no-edit", promoted["commit"])
+
+
+def _picture(scene: Scene) -> str:
+    """The environment as its own tool draws it: two releases, what they share, and the front."""
+    return scene.plain("status", scene.environment, "--picture")
 
 
 def _closures(scene: Scene) -> Mapping[str, frozenset[str]]:

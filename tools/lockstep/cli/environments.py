@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lockstep.cli.output import edited_data, emit, say, shared, show_edited, writing
+from lockstep.cli.output import edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.cli.releasing import parse_version
 from lockstep.core.names import EnvironmentName
 from lockstep.verbs.edit import Writing
@@ -26,7 +26,7 @@ def parse_environment_name(text: str) -> EnvironmentName:
         raise click.BadParameter(str(error), param_hint="ENVIRONMENT") from error
 
 
-@click.command(epilog="Example:\n\n  lockstep stage production 1.4.0")
+@click.command(epilog=example("lockstep stage production 1.4.0"))
 @click.argument("environment")
 @click.argument("version")
 @writing
@@ -43,7 +43,7 @@ def stage(environment: str, version: str, dry: bool, remote: str, form: str, fol
         say(f"next: lockstep promote {environment} {version}")
 
 
-@click.command(epilog="Example:\n\n  lockstep promote production 1.4.0")
+@click.command(epilog=example("lockstep promote production 1.4.0"))
 @click.argument("environment")
 @click.argument("version")
 @writing
@@ -61,8 +61,9 @@ def promote(environment: str, version: str, dry: bool, remote: str, form: str, f
 
 
 @click.command(
-    epilog="Example:\n\n  lockstep rollback production\n\n  lockstep rollback production --to 1.3.0 --hold 'wrong "
-    "totals, see INC-7'"
+    epilog=example(
+        "lockstep rollback production", "lockstep rollback production --to 1.3.0 --hold 'wrong totals, see INC-7'"
+    )
 )
 @click.argument("environment")
 @click.option(
@@ -93,9 +94,7 @@ def rollback(environment: str, version: str | None, hold: str, dry: bool, remote
         show_edited(edited, form, dry=dry)
 
 
-@click.command(
-    epilog="Example:\n\n  lockstep retire production --keep 1.3.0\n\n  lockstep retire staging --drop 1.5.0-rc.1"
-)
+@click.command(epilog=example("lockstep retire production --keep 1.3.0", "lockstep retire staging --drop 1.5.0-rc.1"))
 @click.argument("environment")
 @click.option(
     "--keep",

@@ -52,6 +52,11 @@ def writing(command: Command) -> Command:
     return dry(push(command))
 
 
+def example(*lines: str) -> str:
+    """The worked example at the end of a command's help, each line as it is typed."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def say(line: str) -> None:
     """A line of progress for people."""
     print(line, file=sys.stderr, flush=True)

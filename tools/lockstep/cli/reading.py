@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockstep.cli.environments import parse_environment_name
-from lockstep.cli.output import diff_lines, emit, moment, paint, say, shared
+from lockstep.cli.output import diff_lines, emit, example, moment, paint, say, shared
 from lockstep.cli.releasing import parse_version
 from lockstep.verbs.workspace import open_workspace
 
@@ -18,23 +18,34 @@ if TYPE_CHECKING:
     from lockstep.verbs.status import EnvironmentStatus
 
 
-@click.command(epilog="Example:\n\n  lockstep status\n\n  lockstep status production -o json")
+@click.command(
+    epilog=example(
+        "lockstep status", "lockstep status production -o json", "lockstep status production --picture > production.svg"
+    )
+)
 @click.argument("environments", nargs=-1)
+@click.option("--picture", is_flag=True, help="Print an SVG picture of one environment instead.")
 @shared
-def status(environments: tuple[str, ...], form: str, folder: Path) -> None:
+def status(environments: tuple[str, ...], picture: bool, form: str, folder: Path) -> None:
     """Show what serves, what is staged and what is kept in ENVIRONMENTS (all, for none), as Git says and as the local
     runner does.
     """
-    from lockstep.verbs.status import statuses  # noqa: PLC0415
+    from lockstep.verbs.status import draw, statuses  # noqa: PLC0415
 
-    found = statuses(open_workspace(folder, say), tuple(map(parse_environment_name, environments)))
+    workspace, names = open_workspace(folder, say), tuple(map(parse_environment_name, environments))
+    if picture:
+        if len(names) != 1:
+            raise click.BadParameter("a picture shows one environment", param_hint="ENVIRONMENTS")
+        print(draw(workspace, names[0]), end="")
+        return
+    found = statuses(workspace, names)
     if form == "json":
         emit("status", {"environments": [_status_data(item) for item in found]})
         return
     print("\n\n".join(_status_text(item) for item in found))
 
 
-@click.command(epilog="Example:\n\n  lockstep history production")
+@click.command(epilog=example("lockstep history production"))
 @click.argument("environment")
 @shared
 def history(environment: str, form: str, folder: Path) -> None:
@@ -71,7 +82,7 @@ def history(environment: str, form: str, folder: Path) -> None:
         )
 
 
-@click.command(epilog="Example:\n\n  lockstep diff 1.3.0 1.4.0")
+@click.command(epilog=example("lockstep diff 1.3.0 1.4.0"))
 @click.argument("old")
 @click.argument("new")
 @shared
@@ -87,7 +98,7 @@ def diff(old: str, new: str, form: str, folder: Path) -> None:
     print(_diff_text(found) if found else f"{old} and {new} pin the same")
 
 
-@click.command(epilog="Example:\n\n  lockstep schema component > component.schema.json")
+@click.command(epilog=example("lockstep schema component > component.schema.json"))
 @click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release"]))
 def schema(name: str) -> None:
     """Print the JSON Schema (2020-12) of component.yaml, lockstep.yaml, bindings.yaml or release.yaml."""

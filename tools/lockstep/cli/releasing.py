@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.output import amount, emit, paint, say, shared, show_edited, writing
+from lockstep.cli.output import amount, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.plan import Plan
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockstep.verbs.release import Released
 
 
-@click.command(epilog="Example:\n\n  lockstep plan\n\n  lockstep plan v1.4.0 -o json")
+@click.command(epilog=example("lockstep plan", "lockstep plan v1.4.0 -o json"))
 @click.argument("revision", default="HEAD")
 @shared
 def plan(revision: str, form: str, folder: Path) -> None:
@@ -34,7 +34,7 @@ def plan(revision: str, form: str, folder: Path) -> None:
     _note_uncommitted(workspace)
 
 
-@click.command(epilog="Example:\n\n  lockstep build")
+@click.command(epilog=example("lockstep build"))
 @click.argument("revision", default="HEAD")
 @shared
 def build(revision: str, form: str, folder: Path) -> None:
@@ -51,7 +51,7 @@ def build(revision: str, form: str, folder: Path) -> None:
         print(f"{name:<16} {image}")
 
 
-@click.command(epilog="Example:\n\n  git tag v1.4.0 && lockstep release 1.4.0")
+@click.command(epilog=example("git tag v1.4.0 && lockstep release 1.4.0"))
 @click.argument("version")
 @writing
 @shared

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from lockstep.cli.environments import parse_environment_name
-from lockstep.cli.output import paint, say, shared
+from lockstep.cli.output import example, paint, say, shared
 from lockstep.runner.ports import Event
 
 _COLOR = {
@@ -43,8 +43,10 @@ class Printer:
 
 
 @click.command(
-    epilog="Example:\n\n  lockstep up staging --port 8080\n\n  curl --data-binary @page.png -H 'content-type: "
-    "image/png' http://127.0.0.1:8080/documents"
+    epilog=example(
+        "lockstep up staging --port 8080",
+        "curl --data-binary @page.png -H 'content-type: image/png' http://127.0.0.1:8080/documents",
+    )
 )
 @click.argument("environment")
 @click.option(

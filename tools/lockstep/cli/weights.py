@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lockstep.cli.output import amount, emit, say, shared
+from lockstep.cli.output import amount, emit, example, say, shared
 
 
 @click.group()
@@ -14,9 +14,7 @@ def weights() -> None:
     """Lock the weights of components: from what DVC points to, to what a release pins."""
 
 
-@weights.command(
-    epilog="Example:\n\n  dvc add components/ocr/weights/ocr.npz && lockstep weights lock ocr && git commit -a"
-)
+@weights.command(epilog=example("dvc add components/ocr/weights/ocr.npz && lockstep weights lock ocr && git commit -a"))
 @click.argument("components", nargs=-1)
 @click.option("--store", "put", is_flag=True, help="Also put the layers into the store, in the same pass.")
 @shared

@@ -12,6 +12,10 @@ from lockstep.core.names import GitSha, InstanceId
 from lockstep.core.version import Version
 
 
+Pointer = tuple[InstanceId, Version]
+"""What the front names: a root and the release that it is."""
+
+
 class EditKind(StrEnum):
     """The edits of an environment."""
 
@@ -43,8 +47,8 @@ class Commit:
     subject: str
     added: tuple[InstanceId, ...]
     removed: tuple[InstanceId, ...]
-    front: tuple[InstanceId, Version] | None
-    front_before: tuple[InstanceId, Version] | None
+    front: Pointer | None
+    front_before: Pointer | None
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,14 @@ class Event:
 def events(commits: Iterable[Commit]) -> tuple[Event, ...]:
     """What each commit did, in the order given (oldest first). A commit that did two things gives two events."""
     found: list[Event] = []
-    served: list[InstanceId] = []
+    stack: tuple[Pointer, ...] = ()
     for commit in commits:
         if commit.added:
             found.append(Event(EditKind.STAGE, commit))
         if commit.front != commit.front_before:
-            back = commit.front is None or commit.front[0] in served[:-1]
-            found.append(Event(EditKind.ROLLBACK if back else EditKind.PROMOTE, commit))
-            if commit.front:
-                served.append(commit.front[0])
+            moved = _after(stack, commit.front)
+            found.append(Event(EditKind.PROMOTE if len(moved) > len(stack) else EditKind.ROLLBACK, commit))
+            stack = moved
         if commit.removed:
             found.append(Event(EditKind.RETIRE, commit))
         if not commit.added and not commit.removed and commit.front == commit.front_before:
@@ -79,13 +82,32 @@ def pointer_moves(history: tuple[Event, ...]) -> tuple[Commit, ...]:
     return tuple(event.commit for event in history if event.kind in {EditKind.PROMOTE, EditKind.ROLLBACK})
 
 
+def pointers(history: tuple[Event, ...]) -> tuple[Pointer, ...]:
+    """What the front named, oldest first and what it names now last, without what was taken back.
+
+    A promote adds to the end; a move to a root that is already there takes back everything after it. So two rollbacks
+    in a row go two steps back, and never forward again to what was taken back.
+    """
+    stack: tuple[Pointer, ...] = ()
+    for commit in pointer_moves(history):
+        stack = _after(stack, commit.front)
+    return stack
+
+
 def previous_root(history: tuple[Event, ...]) -> InstanceId | None:
-    """The root that served before the one that serves now; None if there was none."""
-    moves = pointer_moves(history)
-    return moves[-1].front_before[0] if moves and moves[-1].front_before else None
+    """The root that a rollback would go back to; None if there is none."""
+    stack = pointers(history)
+    return stack[-2][0] if len(stack) > 1 else None
 
 
 def never_served(history: tuple[Event, ...], roots: Iterable[InstanceId]) -> tuple[InstanceId, ...]:
     """Those of the roots that the front never named: staged, and still to be promoted."""
     named = {commit.front[0] for commit in pointer_moves(history) if commit.front}
     return tuple(sorted(root for root in roots if root not in named))
+
+
+def _after(stack: tuple[Pointer, ...], front: Pointer | None) -> tuple[Pointer, ...]:
+    if front is None:
+        return ()
+    place = next((index for index, pointer in enumerate(stack) if pointer[0] == front[0]), None)
+    return (*stack, front) if place is None else (*stack[:place], front)

@@ -29,6 +29,7 @@ from lockstep.oci.code import GitMode, TreeFile, code_entries
 from lockstep.oci.image import Image as OciImage
 from lockstep.oci.image import Settings, image_of, parse_manifest
 from lockstep.oci.layer import Entry, Layer, Sink, write_layer
+from lockstep.oci.statcache import read_cache
 from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
 from lockstep.verbs.workspace import Say
@@ -136,8 +137,9 @@ def _weights_image(name: ComponentName, lock: WeightsLock) -> OciImage:
 
 def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store: Store) -> None:
     place = Place(name, builds.folder / "components" / name)
+    cache = builds.folder / ".lockstep" / "cache" / "weights.json"
     work = Work(name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, lock)
-    made, _ = lock_weights(work, pointers_of(builds.tree, name, builds.source.components[name]), {})
+    made, _ = lock_weights(work, pointers_of(builds.tree, name, builds.source.components[name]), read_cache(cache))
     if made != lock:
         raise Refused(
             "a weights.lock is wrong",

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from lockstep.adapters.history import environment_commits
 from lockstep.core.environment import CHART_FILE, FRONT_FILE, HOLD_FILE, Environment, parse_environment
 from lockstep.core.errors import Finding, Refused
-from lockstep.core.history import Commit, events, pointer_moves
+from lockstep.core.history import Commit, events, pointer_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.version import Version
 from lockstep.verbs.edit import Edited, Writing, write_environment
@@ -52,25 +52,17 @@ def roll_back(
 
 def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple[GitSha, InstanceId]:
     """The newest commit at which the wanted release served, and its root."""
-    moves = pointer_moves(events(environment_commits(workspace.repository, workspace.state.commit, now.name)))
+    history = events(environment_commits(workspace.repository, workspace.state.commit, now.name))
+    moves = pointer_moves(history)
     serving = now.front.root if now.front else None
-    wanted = [move for move in moves if move.front and move.front[0] != serving and (to is None or move.front[1] == to)]
-    if to is None:
-        wanted = [
-            move
-            for move in wanted
-            if moves[-1].front_before and move.front and move.front[0] == moves[-1].front_before[0]
-        ]
-    if not wanted or wanted[-1].front is None:
-        raise Refused(
-            "there is nothing to go back to",
-            [
-                Finding(
-                    "rollback/target", f"releases/{now.name}/{FRONT_FILE}", _why_not(now, moves, to), _fix(now, moves)
-                )
-            ],
-        )
-    return wanted[-1].sha, wanted[-1].front[0]
+    back = previous_root(history)
+    for move in reversed(moves):
+        root, version = move.front or (None, None)
+        if root is not None and root != serving and (root == back if to is None else version == to):
+            return move.sha, root
+    where = f"releases/{now.name}/{FRONT_FILE}"
+    finding = Finding("rollback/target", where, _why_not(now, moves, to), _fix(now, moves))
+    raise Refused("there is nothing to go back to", [finding])
 
 
 def _why_not(now: Environment, moves: tuple[Commit, ...], to: Version | None) -> str:

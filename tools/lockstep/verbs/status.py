@@ -11,6 +11,7 @@ from lockstep.adapters.history import environment_commits
 from lockstep.core.environment import Environment
 from lockstep.core.history import Event, events, previous_root
 from lockstep.core.names import EnvironmentName, InstanceId
+from lockstep.core.picture import picture
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace
 
@@ -114,6 +115,15 @@ def _versions(workspace: Workspace) -> dict[tuple[str, InstanceId], tuple[Versio
         if environment and InstanceId.pattern.fullmatch(root) and version:
             found.setdefault((environment, InstanceId(root)), set()).add(Version(version))
     return {key: tuple(sorted(versions)) for key, versions in found.items()}
+
+
+def draw(workspace: Workspace, name: EnvironmentName) -> str:
+    """The picture of an environment (SVG)."""
+    environment = workspace.state.environment(name)
+    history = events(environment_commits(workspace.repository, workspace.state.commit, name))
+    said = _versions(workspace)
+    versions = {root: ", ".join(map(str, said.get((name, root), ()))) for root in environment.instances}
+    return picture(environment, versions, previous_root(history))
 
 
 def runner_status(workspace: Workspace, name: EnvironmentName) -> dict[str, Any] | None:
