@@ -1,0 +1,68 @@
+"""verify."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lockstep.cli.output import amount, emit, paint, say, shared, show_findings
+
+if TYPE_CHECKING:
+    from lockstep.verbs.verify import Verified
+
+_EPILOG = """Examples:
+
+  lockstep verify
+
+  lockstep verify 1.4.0 production --deep
+
+  lockstep verify production -o json | jq '.findings[].rule'
+
+Every rule: docs/rules.md. Exit codes: 0 verified, 1 findings, 2 no such release or environment."""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("what", nargs=-1)
+@click.option(
+    "--deep", is_flag=True, help="Hash every byte of every layer, however large (by default up to 64 MB per release)."
+)
+@shared
+def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool) -> int:
+    """Re-check releases and environments from Git and the store alone.
+
+    WHAT are versions and environments; all of them by default. Nothing that an earlier run said is believed: every id
+    is computed again from its file, every digest from its bytes.
+    """
+    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.verify import verify_bundle  # noqa: PLC0415
+    from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
+
+    workspace = open_workspace(folder, say)
+    verified = verify_bundle(workspace, what, own_stores(workspace).of, deep=deep)
+    if form == "json":
+        found = [asdict(finding) for finding in verified.findings]
+        emit("verify", {"ok": not found, "checked": verified.checked, "findings": found, "notes": verified.notes})
+    else:
+        _show(verified)
+    return 1 if verified.findings else 0
+
+
+def _show(verified: Verified) -> None:
+    """Findings by rule, then what was looked at."""
+    show_findings(verified.findings, sys.stdout)
+    if verified.findings:
+        rules = len({finding.rule for finding in verified.findings})
+        print(
+            paint(f"not verified: {len(verified.findings)} findings of {rules} rules", "red")
+            + "; docs/rules.md explains each"
+        )
+    checked = verified.checked
+    parts = [f"{checked[name]} {name}" for name in ("releases", "environments", "instances", "images", "blobs")]
+    word = "looked at" if verified.findings else paint("verified", "green")
+    print(f"{word}: {', '.join(parts)}; {amount(checked['bytes_hashed'])} hashed")
+    for note in verified.notes:
+        print(f"not checked: {note}")

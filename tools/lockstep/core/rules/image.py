@@ -1,0 +1,129 @@
+"""Steps 5 and 10: the images that a release pins or an environment runs, compared with what the store has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from lockstep.core.environment import Environment
+from lockstep.core.errors import Finding
+from lockstep.core.names import ComponentName, Digest, ImageRef
+from lockstep.core.release import Pinned, Release
+from lockstep.core.rules.facts import Blob, Facts, Filed, StoredImage
+from lockstep.core.rules.instance import is_one_of
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image of ours that a release pins, and the layers that it must have, lowest first."""
+
+    component: ComponentName
+    reference: ImageRef
+    layers: tuple[Digest, ...]
+
+
+def wanted_images(release: Release) -> tuple[Wanted, ...]:
+    """Every image of a release that lies in our store, by component; third-party ones are elsewhere."""
+    return tuple(one for name, pinned in release.components.items() for one in _wanted(name, pinned))
+
+
+def _wanted(name: ComponentName, pinned: Pinned) -> Iterator[Wanted]:
+    image, weights = pinned.image, pinned.weights
+    if image and (image.runtime or image.code):
+        layers = (*(image.runtime.layers if image.runtime else ()), *((image.code,) if image.code else ()))
+        yield Wanted(name, image.reference, tuple(layer.digest for layer in layers))
+    if weights:
+        files = sorted(weights.files, key=lambda file: file.name)
+        yield Wanted(name, weights.reference, tuple(dict.fromkeys(file.layer for file in files)))
+
+
+def sizes_of(release: Release) -> Mapping[Digest, int]:
+    """Bytes of every layer of ours that a release pins; of weights the files' own, without the archive's."""
+    found: dict[Digest, int] = {}
+    for pinned in release.components.values():
+        if pinned.image and pinned.image.runtime:
+            found |= {layer.digest: layer.size for layer in pinned.image.runtime.layers}
+        if pinned.image and pinned.image.code:
+            found[pinned.image.code.digest] = pinned.image.code.size
+        if pinned.weights:
+            for file in pinned.weights.files:
+                found[file.layer] = found.get(file.layer, 0) + file.size
+    return found
+
+
+def image_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
+    """What is wrong with the images of one release."""
+    if filed.release is None:
+        return
+    for wanted in wanted_images(filed.release):
+        stored = facts.images[wanted.reference.repository, wanted.reference.digest]
+        found = tuple(stored_findings(stored, wanted.component, f"lockstep build {filed.release.commit}"))
+        yield from found
+        if not found:
+            yield from _layer_findings(filed, wanted, stored)
+            yield from _tag_findings(filed, wanted, stored)
+
+
+def deployed_images(environment: Environment, releases: Iterable[Release]) -> tuple[tuple[Wanted, Release], ...]:
+    """Every image of ours that an environment's instances run, each once, with a release that pins it."""
+    running = {image for item in environment.instances.values() for image in item.images}
+    found: dict[ImageRef, tuple[Wanted, Release]] = {}
+    for release in releases:
+        for wanted in wanted_images(release):
+            if any(is_one_of(image, [wanted.reference]) for image in running):
+                found.setdefault(wanted.reference, (wanted, release))
+    return tuple(found.values())
+
+
+def deployed_image_findings(environment: Environment, facts: Facts) -> Iterator[Finding]:
+    """Step 10: what is absent or damaged of the images that run, where no chosen release says it already."""
+    chosen = [filed.release for filed in facts.releases if filed.release and filed.folder in facts.chosen]
+    said = {wanted.reference for release in chosen for wanted in wanted_images(release)}
+    for wanted, release in deployed_images(environment, facts.known.values()):
+        if wanted.reference not in said:
+            stored = facts.images[wanted.reference.repository, wanted.reference.digest]
+            yield from stored_findings(stored, wanted.component, f"lockstep build {release.commit}")
+
+
+def stored_findings(image: StoredImage, component: ComponentName, again: str) -> Iterator[Finding]:
+    """What is absent or damaged of one image. `again` is the command that makes it again."""
+    for blob in image.blobs:
+        if blob.size is None:
+            what = f"the {blob.role} {blob.digest} of {image.where} is not in the store"
+            yield Finding("store/absent", image.where, what, again, component)
+        elif problem := _damage(blob):
+            what = f"the {blob.role} {blob.digest} of {image.where} is damaged: {problem}"
+            fix = f"rm .lockstep/store/blobs/sha256/{blob.digest.hex}, then: {again}"
+            yield Finding("store/damaged", image.where, what, fix, component)
+
+
+def _damage(blob: Blob) -> str:
+    if blob.said is not None and blob.size != blob.said:
+        return f"it has {blob.size} bytes, its manifest says {blob.said}"
+    if blob.found is not None and blob.found != blob.digest:
+        return f"its bytes hash to {blob.found}"
+    return ""
+
+
+def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
+    if stored.problem:
+        what = f"{stored.where} is not an image: {stored.problem}"
+    elif stored.layers != wanted.layers:
+        what = f"{stored.where} has the layers {_short(stored.layers)}, the release pins {_short(wanted.layers)}"
+    else:
+        return
+    yield Finding("store/layers", filed.path, what, f"git log -- {filed.path}", wanted.component)
+
+
+def _tag_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
+    """A registry may collect what no tag names."""
+    tag = f"release-{filed.folder}"
+    if stored.tags.get(tag) != wanted.reference.digest:
+        what = f"the tag {tag} of {stored.repository} names {stored.tags.get(tag, 'nothing')}"
+        what += f", the release pins {wanted.reference.digest}"
+        fix = f"give {wanted.reference} the tag {tag} again, before the store collects it"
+        yield Finding("store/tag", f"{stored.repository}:{tag}", what, fix, wanted.component)
+
+
+def _short(layers: tuple[Digest, ...]) -> str:
+    return ", ".join(layer[:19] for layer in layers) or "none"

@@ -1,0 +1,123 @@
+"""Step 3: a release says of its commit what that commit holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lockstep.core.bundle import Bundle, parse_bundle
+from lockstep.core.component import parse_component
+from lockstep.core.environment import Files
+from lockstep.core.errors import Finding, LockstepError
+from lockstep.core.inputs import Input, InputKind
+from lockstep.core.names import ComponentName, digest_of
+from lockstep.core.release import Pinned, Release
+from lockstep.core.rules.facts import Facts, Filed, Snapshot
+from lockstep.core.source import TEMPLATES, component_path
+
+# What release.yaml takes from component.yaml as it stands there.
+_WRITTEN = (
+    "kind",
+    "address",
+    "command",
+    "port",
+    "config",
+    "secrets",
+    "resources",
+    "replicas",
+    "grace",
+    "probes",
+    "gate",
+)
+BUNDLE = "lockstep.yaml"
+
+
+def paths_in(release: Release) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Paths of every input (for their Git ids), and of the small files whose content the release holds."""
+    inputs = [item for items in release.inputs.values() for item in items if not _is_platform(item)]
+    texts = [item.path for item in inputs if item.kind in {InputKind.PROMPT, InputKind.CONTRACT, InputKind.CONFIG}]
+    templates = [f"{TEMPLATES}/{name}" for name in release.templates]
+    return tuple(sorted({item.path for item in inputs})), tuple(sorted({BUNDLE, *texts, *templates}))
+
+
+def source_findings(filed: Filed, release: Release, facts: Facts) -> Iterator[Finding]:
+    """Step 3 for one release whose commit is here."""
+    if filed.source is None:
+        return
+    yield from _template_findings(filed, release, filed.source)
+    bundle = _bundle(filed.source)
+    if not isinstance(bundle, Bundle):
+        yield _wrong(filed, f"lockstep.yaml at {release.commit[:10]} cannot be read: {bundle}")
+        return
+    if (bundle.entry, bundle.platform) != (release.entry, release.platform):
+        yield _wrong(filed, f"entry or platform are not those of lockstep.yaml at {release.commit[:10]}")
+    for name, pinned in release.components.items():
+        if name in bundle.pin:
+            yield from _held_findings(filed, release, name, facts.known.get(bundle.pin[name].origin))
+        elif wrong := tuple(_input_findings(filed, release, name, filed.source)):
+            yield from wrong
+        else:
+            yield from (_wrong(filed, what, name) for what in _differences(name, pinned, release, filed.source.files))
+
+
+def _template_findings(filed: Filed, release: Release, source: Snapshot) -> Iterator[Finding]:
+    for name, digest in release.templates.items():
+        data = source.files.get(f"{TEMPLATES}/{name}")
+        found = digest_of(data) if data is not None else "absent"
+        if found != digest:
+            what = f"{TEMPLATES}/{name} is {found} at {release.commit[:10]}, the release pins {digest}"
+            yield Finding("release/templates", filed.path, what, f"git log -- {filed.path}")
+
+
+def _input_findings(filed: Filed, release: Release, name: ComponentName, source: Snapshot) -> Iterator[Finding]:
+    for item in release.inputs.get(name, ()):
+        found = source.oids.get(item.path, "absent")
+        if not _is_platform(item) and found != item.oid:
+            what = f"{item.path} is {found} at {release.commit[:10]}, the release says {item.oid}"
+            yield Finding("release/inputs", filed.path, what, f"git log -- {filed.path}", name)
+
+
+def _held_findings(filed: Filed, release: Release, name: ComponentName, origin: Release | None) -> Iterator[Finding]:
+    """A component that `pin:` held is what the named release had."""
+    if origin is None or name not in origin.components:
+        yield _wrong(filed, "lockstep.yaml holds it at a release that is not here", name)
+    elif (origin.components[name], origin.inputs[name]) != (release.components[name], release.inputs[name]):
+        yield _wrong(filed, f"lockstep.yaml holds it at {origin.version}, which pins something else", name)
+
+
+def _differences(name: ComponentName, pinned: Pinned, release: Release, files: Files) -> Iterator[str]:
+    """Sentences on what a component of the release is not as in the commit's files."""
+    at, inputs = f"at {release.commit[:10]}", release.inputs.get(name, ())
+    prompts = {
+        item.path.rpartition("/")[2]: files.get(item.path, b"") for item in inputs if item.kind is InputKind.PROMPT
+    }
+    if {key: text.encode() for key, text in pinned.prompts.items()} != prompts:
+        yield f"its prompts are not the files {at}"
+    contracts = {digest_of(files.get(item.path, b"")) for item in inputs if item.kind is InputKind.CONTRACT}
+    if {pinned.contract, *pinned.calls.values()} != contracts:
+        yield f"its contract digests are not those of the files {at}"
+    path = component_path(name, "component.yaml")
+    try:
+        component = parse_component(files.get(path, b"").decode(), path, name)
+    except (LockstepError, UnicodeDecodeError) as error:
+        yield f"{path} {at} cannot be read: {error}"
+        return
+    other = [key for key in _WRITTEN if getattr(component, key) != getattr(pinned, key)]
+    other += ["calls"] if set(component.calls) != set(pinned.calls) else []
+    if other:
+        yield f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} not as in {path} {at}"
+
+
+def _bundle(source: Snapshot) -> Bundle | str:
+    try:
+        return parse_bundle(source.files.get(BUNDLE, b"").decode(), BUNDLE)
+    except (LockstepError, UnicodeDecodeError) as error:
+        return str(error)
+
+
+def _is_platform(item: Input) -> bool:
+    """Whether it stands for the platform, which is part of lockstep.yaml and no file."""
+    return " " in item.path and item.path.startswith(f"{BUNDLE} ")
+
+
+def _wrong(filed: Filed, what: str, name: str = "") -> Finding:
+    return Finding("release/source", filed.path, what, f"git log -- {filed.path}", name)

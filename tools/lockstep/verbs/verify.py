@@ -1,0 +1,268 @@
+"""verify: re-checks releases and environments from Git and the store alone. Changes nothing, stops at nothing.
+
+1. read every release and environment of the branch of releases;
+2. for what is chosen: the commit behind each release, its tag, and every later commit that touched its file;
+3. for what is chosen: every image in the store; manifests and configurations are hashed, layers too where that
+   is cheap or asked for;
+4. apply the rules (core/rules), which look at nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lockstep.adapters.git import Repository
+from lockstep.core.errors import Finding, OutsideError, UsageError
+from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha
+from lockstep.core.rules import findings
+from lockstep.core.rules.environment import read_environment
+from lockstep.core.rules.facts import Blob, Deployed, Facts, Filed, Snapshot, StoredImage
+from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, wanted_images
+from lockstep.core.rules.release import read_release
+from lockstep.core.rules.source import paths_in
+from lockstep.core.source import CHART
+from lockstep.oci.image import InvalidManifest, parse_manifest
+from lockstep.oci.layer import CHUNK
+from lockstep.oci.store import Hashed, Store
+from lockstep.verbs.workspace import Workspace, files_below
+
+CHEAP = 64_000_000  # bytes of layers of one release that are hashed without being asked
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What verify found, and how much it looked at.
+
+    Args:
+        findings: Everything that is wrong, sorted.
+        checked: How many of what: releases, environments, instances, images, blobs, bytes_hashed.
+        notes: What was not checked, and how to check it.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def verify_bundle(
+    workspace: Workspace, what: Iterable[str], store_of: Callable[[str], Store], *, deep: bool
+) -> Verified:
+    """Everything that is wrong with some releases and environments; with all of them for none.
+
+    Args:
+        workspace: Where.
+        what: Versions and names of environments.
+        store_of: The store of a repository of images.
+        deep: Whether every layer is hashed, whatever its size.
+
+    Raises:
+        UsageError: there is no such release or environment.
+        OutsideError: Git or the disk failed.
+    """
+    facts = _read(workspace, tuple(what))  # step 1
+    facts = _traced(workspace, facts)  # step 2
+    shelf = Shelf(store_of)
+    facts, skipped = _looked_up(facts, shelf, CHEAP if not deep else None)  # step 3
+    return Verified(findings(facts), _counts(facts, shelf), (*skipped, *_notes(facts)))  # step 4
+
+
+def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
+    """Step 1: every folder of releases/, and which of them are chosen."""
+    state = workspace.state
+    tree, bundle = state.tree, state.bundle
+    folders = [entry.path.rpartition("/")[2] for entry in tree.names("releases") if entry.mode == "040000"]
+    versions = [name for name in folders if name[:1].isdigit()]
+    environments = [name for name in folders if name in bundle.environments]
+    unknown = [name for name in what if name not in versions and name not in bundle.environments]
+    if unknown:
+        known = ", ".join([*sorted(bundle.environments), *versions])
+        raise UsageError(
+            f"there is no release and no environment {unknown[0]}", where="releases/", fix=f"choose from: {known}"
+        )
+    strays = tuple(f"releases/{name}" for name in folders if name not in versions and name not in environments)
+    return Facts(
+        bundle=bundle, chosen=frozenset(what or (*versions, *environments)),
+        releases=tuple(_filed(name, files_below(tree, f"releases/{name}")) for name in versions),
+        environments=tuple(_deployed(workspace, EnvironmentName(name)) for name in environments),
+        strays=strays if not what else (), is_shallow=workspace.repository.is_shallow,
+    )  # fmt: skip
+
+
+def _filed(folder: str, files: Mapping[str, bytes]) -> Filed:
+    release, unread = read_release(folder, files)
+    return Filed(folder, files, release, unread)
+
+
+def _deployed(workspace: Workspace, name: EnvironmentName) -> Deployed:
+    files = workspace.state.environment_files(name)
+    entries = workspace.state.tree.below([f"releases/{name}"])
+    environment, unread = read_environment(name, files)
+    oids = {entry.path.removeprefix(f"releases/{name}/"): entry.oid for entry in entries}
+    return Deployed(name, files, oids, environment, unread)
+
+
+def _traced(workspace: Workspace, facts: Facts) -> Facts:
+    """Step 2: what Git knows of the chosen releases, and of the chart that environments are copies of."""
+    repository, tip = workspace.repository, workspace.state.commit
+    touched: dict[str, list[GitSha]] = {}
+    for change in _changes(repository, tip, ":(glob)", "releases/*/release.yaml"):
+        if change.status != "A":
+            touched.setdefault(change.path.split("/")[1], []).append(change.commit)
+    chart: dict[str, set[GitOid]] = {}
+    for change in _changes(repository, tip, "", CHART):
+        if change.status != "D":
+            chart.setdefault(change.path.removeprefix(f"{CHART}/"), set()).add(change.oid)
+    releases = [
+        replace(filed, touched=tuple(dict.fromkeys(touched.get(filed.folder, ()))), tag=_tag(workspace, filed),
+                source=_snapshot(repository, filed))
+        if filed.folder in facts.chosen else filed
+        for filed in facts.releases
+    ]  # fmt: skip
+    return replace(facts, releases=tuple(releases), chart={path: frozenset(oids) for path, oids in chart.items()})
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One file that one commit changed: A added, M changed, D deleted, and its Git id afterwards."""
+
+    commit: GitSha
+    status: str
+    oid: GitOid
+    path: str
+
+
+def _changes(repository: Repository, tip: GitSha, magic: str, path: str) -> list[Changed]:
+    """Every change of some files in all of history, newest first; merges are compared with each parent."""
+    options = ("--full-history", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=%x01%H")
+    pathspec = f"{magic}{repository.prefix}{path}"
+    output = repository.git("-c", "core.quotePath=false", "log", *options, tip, "--", pathspec).decode(
+        "utf-8", "surrogateescape"
+    )
+    found = []
+    for record in output.split("\x01")[1:]:
+        commit, *lines = record.split("\n")
+        for line in lines:
+            if line.startswith(":"):
+                meta, _, name = line.partition("\t")
+                _, _, _, oid, status = meta.split()
+                found.append(Changed(GitSha(commit), status[0], GitOid(oid), name.removeprefix(repository.prefix)))
+    return found
+
+
+def _tag(workspace: Workspace, filed: Filed) -> GitSha | None:
+    return workspace.repository.resolve(f"refs/tags/{workspace.bundle.tag_prefix}{filed.folder}")
+
+
+def _snapshot(repository: Repository, filed: Filed) -> Snapshot | None:
+    if filed.release is None or repository.resolve(filed.release.commit) is None:
+        return None
+    inputs, texts = paths_in(filed.release)
+    tree = repository.tree(filed.release.commit)
+    return Snapshot({path: entry.oid for path, entry in tree.look(inputs).items()}, tree.read(texts))
+
+
+@dataclass
+class Shelf:
+    """Looks into stores; each blob once.
+
+    Args:
+        store_of: The store of a repository of images.
+        sizes: Bytes of every blob that was looked for; None for what is absent.
+        hashes: sha256 of every blob that was read.
+    """
+
+    store_of: Callable[[str], Store]
+    sizes: dict[Digest, int | None] = field(default_factory=dict)
+    hashes: dict[Digest, Digest] = field(default_factory=dict)
+
+    def image(self, wanted: Wanted, *, read: bool) -> StoredImage:
+        """An image as the store has it; its layers are hashed if `read`, the rest always."""
+        repository, digest = wanted.reference.repository.rpartition("/")[2], wanted.reference.digest
+        store = self.store_of(repository)
+        top = self._blob(store, digest, "manifest", None, read=True)
+        if top.found != digest:
+            return StoredImage(repository, digest, (top,), (), "", store.tags())
+        try:
+            manifest = parse_manifest(store.manifest(digest), str(digest))
+        except InvalidManifest as error:
+            return StoredImage(repository, digest, (top,), (), error.what, store.tags())
+        config = self._blob(store, manifest.config.digest, "configuration", manifest.config.size, read=True)
+        layers = [self._blob(store, layer.digest, "layer", layer.size, read=read) for layer in manifest.layers]
+        names = tuple(layer.digest for layer in manifest.layers)
+        return StoredImage(repository, digest, (top, config, *layers), names, "", store.tags())
+
+    def _blob(self, store: Store, digest: Digest, role: str, said: int | None, *, read: bool) -> Blob:
+        if digest not in self.sizes or (read and digest not in self.hashes):
+            self._look(store, digest, read=read)
+        return Blob(digest, role, said, self.sizes[digest], self.hashes.get(digest))
+
+    def _look(self, store: Store, digest: Digest, *, read: bool) -> None:
+        if not store.has(digest):
+            self.sizes[digest] = None
+            return
+        hashed = Hashed()
+        try:
+            with store.open(digest) as stream:
+                if read:
+                    shutil.copyfileobj(stream, hashed, CHUNK)
+                self.sizes[digest] = hashed.layer.size if read else stream.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise OutsideError(
+                f"cannot read blob {digest}: {error.strerror}", where=str(digest), fix="check the disk"
+            ) from error
+        if read:
+            self.hashes[digest] = hashed.layer.digest
+
+
+def _looked_up(facts: Facts, shelf: Shelf, cheap: int | None) -> tuple[Facts, tuple[str, ...]]:
+    """Step 3: the images of what is chosen; and a note for everything whose layers were too large to hash."""
+    notes, images = [], {}
+    for name, wanted, size in _groups(facts):
+        read = cheap is None or size <= cheap
+        if not read:
+            notes.append(f"{name}: {size:,} bytes of layers were compared by size only; --deep hashes them")
+        for one in wanted:
+            images[one.reference.repository, one.reference.digest] = shelf.image(one, read=read)
+    return replace(facts, images=images), tuple(notes)
+
+
+def _groups(facts: Facts) -> list[tuple[str, tuple[Wanted, ...], int]]:
+    """What is chosen, the images of each, and the bytes of their layers."""
+    releases = [filed.release for filed in facts.releases if filed.release and filed.folder in facts.chosen]
+    groups = [(str(release.version), wanted_images(release), sum(sizes_of(release).values())) for release in releases]
+    for deployed in facts.environments:
+        if deployed.name in facts.chosen:
+            found = deployed_images(deployed.environment, facts.known.values())
+            sizes = {layer: sizes_of(release)[layer] for wanted, release in found for layer in wanted.layers}
+            groups.append((str(deployed.name), tuple(wanted for wanted, _ in found), sum(sizes.values())))
+    return groups
+
+
+def _counts(facts: Facts, shelf: Shelf) -> dict[str, int]:
+    deployed = [one for one in facts.environments if one.name in facts.chosen]
+    return {
+        "releases": sum(filed.folder in facts.chosen for filed in facts.releases),
+        "environments": len(deployed),
+        "instances": sum(len(one.environment.instances) for one in deployed),
+        "images": len(facts.images),
+        "blobs": len(shelf.sizes),
+        "bytes_hashed": sum(shelf.sizes[digest] or 0 for digest in shelf.hashes),
+    }
+
+
+def _notes(facts: Facts) -> list[str]:
+    """What else was not checked."""
+    chosen = [filed for filed in facts.releases if filed.folder in facts.chosen and filed.release]
+    notes = []
+    if facts.is_shallow:
+        absent = sum(filed.source is None for filed in chosen)
+        unseen = f"{absent} commits of releases and older edits were not seen"
+        notes.append(f"this clone is shallow: {unseen}; git fetch --unshallow --tags shows them")
+    parts = [part for filed in chosen if filed.release for part in filed.release.components.values()]
+    foreign = {part.image.reference for part in parts if part.image and not part.image.runtime and not part.image.code}
+    if foreign:
+        notes.append(f"{len(foreign)} third-party images are named by digest; their registry was not asked")
+    return notes
