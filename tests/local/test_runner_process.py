@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from local.test_runner_bundle import Bundle, gateway, instance_file, is_alive, new_bundle, promote
+from local.test_runner_programs import RUNNER
 
 HOSTILE = (
     "{{ .Values.x }} ${HOME} $(PORT) $$\n---\n# no comment\n- yes: no\n\ttab \"quote\" 'single' \\n\r\n"
@@ -174,3 +176,30 @@ def test_name_of_no_instance_is_a_clear_502_for_the_caller(bundle: Bundle) -> No
             proxy.open(url, timeout=5)
         assert caught.value.code == 502
         assert "no running instance" in json.load(caught.value)["error"]["what"]
+
+
+def test_instance_that_is_not_ready_in_time_is_started_again(bundle: Bundle) -> None:
+    name = "ocr-0000000001"
+    probes = {"readiness": "/readyz", "liveness": "/healthz", "startup_seconds": 1}
+    bundle.commit("stage", {f"instances/{name}.yaml": instance_file(name, probes=probes, env={"START_SECONDS": "99"})})
+    bundle.up()
+
+    bundle.until(lambda: bundle.status()["instances"].get(name, {}).get("restarts") == 1, "started again")
+
+    assert bundle.events("instance-failing")[0]["reason"] == "/readyz did not answer within 1 s"
+
+
+def test_taken_port_is_a_clear_error(bundle: Bundle) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        program = bundle.top / "runner.py"
+        program.write_text(RUNNER.replace('".lockstep"))', f'".lockstep"), {taken.getsockname()[1]})'))
+        done = subprocess.run(
+            [sys.executable, str(program), str(bundle.top), str(bundle.top / "image")],
+            env={"PYTHONPATH": str(Path(__file__).parents[2] / "tools")},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("cannot listen on 127.0.0.1:")

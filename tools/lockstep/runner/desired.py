@@ -14,7 +14,7 @@ from lockstep.runner.workload import CannotRun, Workload, parse_deployment, pars
 
 _FRONT = "front/front.yaml"
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
-# Objects that shape the cluster around an instance and have no meaning on one machine.
+# Objects that shape the cluster around an instance. The runner enforces none: any instance may call any other.
 _AROUND = {"NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceAccount"}
 
 

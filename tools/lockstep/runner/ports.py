@@ -27,8 +27,16 @@ class EnvironmentFiles(Protocol):
 class Event:
     """Something that happened.
 
+    runner-started pid url, runner-stopping pid, runner-stopped pid
+    commit-seen commit, file-refused path reason, edit-refused instance reason, git-unreadable reason
+    instance-starting, -ready, -failing, -stopping: instance pid port reason; instance-stopped instance
+    deletion-held instance reason: gone from Git, but the front or a running request still needs it
+    gate-running, -passed, -failed: root reason
+    front-waits root reason, front-moved root release from commit seen_ns
+    drained root left_ns last_answer_began_ns: no request is left on a former root
+
     Args:
-        name: One of the names in docs of `lockstep up`, such as `front-moved`.
+        name: One of the names above.
         utc: When, as 2026-01-31T12:00:00.000000Z.
         monotonic_ns: When, on the machine's monotonic clock, in nanoseconds; comparable between processes.
         data: What it is about: ids, reasons, counts.

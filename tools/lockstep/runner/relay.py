@@ -16,6 +16,8 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from lockstep.core.errors import OutsideError
+
 # Source: RFC 9110 section 7.6.1, and RFC 9112 for transfer-encoding; `expect` is answered here.
 _HOP = frozenset(
     {
@@ -73,10 +75,20 @@ async def http_server(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
     try:
-        await site.start()
+        await _listening(site, port)
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+async def _listening(site: web.TCPSite, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        what = f"cannot listen on 127.0.0.1:{port}: {error.strerror}"
+        raise OutsideError(
+            what, where=f"127.0.0.1:{port}", fix="take another port, or any free one: --port 0"
+        ) from error
 
 
 async def relay(
