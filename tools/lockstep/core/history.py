@@ -11,7 +11,6 @@ from enum import StrEnum
 from lockstep.core.names import GitSha, InstanceId
 from lockstep.core.version import Version
 
-
 Pointer = tuple[InstanceId, Version]
 """What the front names: a root and the release that it is."""
 
