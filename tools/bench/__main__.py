@@ -1,0 +1,76 @@
+"""`python -m bench [--quick]`: measures, prints a table, writes .lockstep/bench.json.
+
+Exit code 0 when every aim is met, 1 when one is missed or could not be measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import changes, monorepo, rollback, shards, starting
+from bench.measure import CannotMeasure, git
+from bench.table import Row, format_table
+
+_ROOT = Path(__file__).resolve().parents[2]
+_AREAS = (starting, changes, shards, monorepo, rollback)
+
+
+def main() -> int:
+    """The exit code."""
+    quick = "--quick" in sys.argv[1:] or os.environ.get("BENCH") == "quick"
+    began, load = time.monotonic(), os.getloadavg()[0]
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as scratch:
+        for area in _AREAS:
+            for row in _measured(area.rows, Path(scratch), quick=quick):
+                print(f"{time.monotonic() - began:5.0f} s  {row.what}", file=sys.stderr, flush=True)
+                rows.append(row)
+    seconds = time.monotonic() - began
+    _write(rows, _machine(load), seconds, quick=quick)
+    missed = [row.what for row in rows if row.met is False]
+    print(format_table(rows))
+    print(f"\n{_sentence(missed)}   {seconds:.0f} s on {os.cpu_count()} cores, load {load:.1f} at the start")
+    print("Seconds: whole processes, interpreter and all; cpu: of the whole tree. MB: peak of its largest process.")
+    return 1 if missed else 0
+
+
+def _measured(rows: Callable[..., Iterator[Row]], scratch: Path, *, quick: bool) -> Iterator[Row]:
+    """The rows of one area; one that fails says why, and the other areas are measured all the same."""
+    try:
+        yield from rows(scratch, quick=quick)
+    except CannotMeasure as error:
+        area = rows.__module__.rpartition(".")[2]
+        yield Row(area, "could not be measured", (), faults=(str(error),))
+
+
+def _sentence(missed: list[str]) -> str:
+    return f"missed: {'; '.join(missed)}." if missed else "every aim is met."
+
+
+def _machine(load: float) -> dict[str, object]:
+    return {
+        "cores": os.cpu_count(),
+        "load_at_start": load,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "git": git(_ROOT, "--version"),
+        "commit": git(_ROOT, "rev-parse", "HEAD"),
+    }
+
+
+def _write(rows: list[Row], machine: dict[str, object], seconds: float, *, quick: bool) -> None:
+    data = {"schema": "lockstep.dev/bench/v1", "quick": quick, "seconds": round(seconds, 1), "machine": machine}
+    path = _ROOT / ".lockstep" / "bench.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**data, "rows": [row.data for row in rows]}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
