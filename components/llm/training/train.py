@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent / "src"))
 import numpy as np
 import yaml
 
-from llm.model import FORM_SIZE, MOST_SENTENCES, form_of, load, sentences, word_ids
+from llm.model import FORM_SIZE, MOST_SENTENCES, form_of, load, word_ids
 
 CORPUS: dict[str, Any] = yaml.safe_load((HERE / "corpus.yaml").read_text(encoding="utf-8"))
 ASPECTS = list(CORPUS["wanted"])
@@ -97,7 +97,9 @@ def fit(settings: dict[str, Any]) -> dict[str, np.ndarray]:
             step += 1
             gradient = {k: settings["decay"] * v for k, v in w.items()}
             for i in chosen:
-                add_gradient(gradient, w, *data[i], share=1 / batch)
+                asked, ids, form, target, count = data[i]
+                kept = [s[rng.random(len(s)) > settings["dropout"]] if len(s) else s for s in ids]  # so that form and single words both count
+                add_gradient(gradient, w, asked, kept, form, target, count, share=1 / batch)
             rate = settings["rate"] * (1 - step / (steps + 1))
             for k, g in gradient.items():
                 first[k] += 0.1 * (g - first[k])
@@ -118,7 +120,7 @@ def add_gradient(g: dict[str, np.ndarray], w: dict[str, np.ndarray], asked: Any,
                  *, share: float) -> None:
     """Adds one example's gradient of both losses."""
     interest = w["instruction"][asked].sum(0) / np.sqrt(len(asked))
-    inner = np.stack([w["sentence"][i].sum(0) / np.sqrt(len(i)) for i in ids]) + form @ w["form"]
+    inner = np.stack([w["sentence"][i].sum(0) / np.sqrt(max(len(i), 1)) for i in ids]) + form @ w["form"]
     scores = inner @ interest + form @ w["form_bias"]
     p = np.exp(scores - scores.max())
     d = (p / p.sum() - target) * share
@@ -126,7 +128,7 @@ def add_gradient(g: dict[str, np.ndarray], w: dict[str, np.ndarray], asked: Any,
     g["form"] += np.outer(form.T @ d, interest)
     np.add.at(g["instruction"], asked, d @ inner / np.sqrt(len(asked)))
     flat = np.concatenate(ids)
-    np.add.at(g["sentence"], flat, np.repeat([d_i / np.sqrt(len(i)) for d_i, i in zip(d, ids, strict=True)], [len(i) for i in ids])[:, None] * interest)
+    np.add.at(g["sentence"], flat, np.repeat([d_i / np.sqrt(max(len(i), 1)) for d_i, i in zip(d, ids, strict=True)], [len(i) for i in ids])[:, None] * interest)
     logits = w["count"][asked].sum(0) + w["count_bias"]
     p = np.exp(logits - logits.max())
     p = p / p.sum() * share
@@ -135,17 +137,17 @@ def add_gradient(g: dict[str, np.ndarray], w: dict[str, np.ndarray], asked: Any,
     g["count_bias"] += p
 
 
-def measure(path: Path, seed: int) -> dict[str, float]:
-    """Shares over 600 held-out documents, asked through `answer`, as the server does it."""
+def measure(path: Path, seed: int, *, held_out: bool) -> dict[str, float]:
+    """Shares over 600 documents that training did not see, asked through `answer`, as the server does it."""
     model, rng = load(path), np.random.default_rng(seed)
     all_in = planted = found = counted = lead = 0
     for _ in range(600):
-        item = example(rng, held_out=True)
+        item = example(rng, held_out=held_out)
         wanted = [s for s, is_wanted in zip(item.sentences, item.wanted, strict=True) if is_wanted]
         answer, _ = model.answer(item.instruction, "\n\n".join(item.sentences), 4096)
         hits = sum(s in answer for s in wanted)
         all_in, planted, found = all_in + (hits == len(wanted)), planted + len(wanted), found + hits
-        counted += len(sentences(answer.replace(". ", ".\n\n"))) == item.count or model.read_instruction(item.instruction)[1] == item.count
+        counted += model.read_instruction(item.instruction)[1] == item.count
         lead += sum(s in item.sentences[: item.count] for s in wanted)
     return {"documents_with_every_planted_sentence": round(all_in / 600, 4), "planted_sentences_found": round(found / planted, 4),
             "count_as_asked": round(counted / 600, 4), "planted_sentences_found_by_taking_the_first": round(lead / planted, 4)}
@@ -158,10 +160,12 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     np.savez(path, **{k: v.astype(np.float16) for k, v in fit(settings).items()})
     metrics = {
-        "measured": "600 generated documents (seed 3000) whose planted sentences have wordings that no training document has; "
-                    "the instructions' words occur in training",
+        "measured": "600 generated documents per row (seed 3000), of 3 to 15 sentences, 1 to 6 of them planted; other names, numbers, things and "
+                    "combinations than in training; instructions are put together from words that occur in training",
         "bytes": path.stat().st_size,
-    } | measure(path, 3000)
+        "wordings_of_training": measure(path, 3000, held_out=False),
+        "wordings_that_training_never_saw": measure(path, 3000, held_out=True),
+    }
     (HERE / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
 
 

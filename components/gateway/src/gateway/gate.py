@@ -55,7 +55,7 @@ def main() -> int:
     with httpx.Client(verify=url.startswith("https:")) as client:  # reading the certificates takes longer than asking
         deadline = time.monotonic() + seconds
         while True:
-            client.timeout = httpx.Timeout(max(0.1, min(10.0, deadline - time.monotonic())))
+            client.timeout = httpx.Timeout(max(1.0, min(10.0, deadline - time.monotonic())))
             wrong = ask(client, url, page)
             if not wrong:
                 print(f"{url} answers as a whole release")

@@ -42,8 +42,8 @@ def sentences(text: str) -> list[str]:
 
 
 def word_ids(text: str, buckets: int) -> list[int]:
-    """Hashed words and word pairs; any number is one word, so that no particular number can matter."""
-    words = ["0" if t.isdigit() else t.lower() for t in TOKEN.findall(text)]
+    """Hashed words and word pairs; numbers of two digits and more are all one word, so that no particular one can matter."""
+    words = ["0" if t.isdigit() and len(t) > 1 else t.lower() for t in TOKEN.findall(text)]
     return [crc32(w.encode()) % buckets for w in words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]]
 
 

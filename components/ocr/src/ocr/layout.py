@@ -6,7 +6,7 @@ The classifier's labels are strings, learned from segments found by this same co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,15 @@ class Line:
     bottom: Ints
     baseline: float
     height: float  # from the baseline to the top of the tallest letters, in pixels
+    rows: slice  # the page's rows that the line takes
+    first: Ints  # for each column of the page: the line's first row with ink, and the one after its last
+    last: Ints
+    is_joined: NDArray[np.bool_]  # segments cut off the one before them: no space can be there
+
+    def with_segments(self, left: Ints, right: Ints, is_joined: NDArray[np.bool_]) -> Line:
+        """The same line, cut into these column ranges."""
+        top, bottom = extents(self.first, self.last, left, right)
+        return replace(self, left=left, right=right, top=top, bottom=bottom, is_joined=is_joined)
 
     @property
     def gaps(self) -> Floats:
@@ -82,18 +91,30 @@ def _bands(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _line(band: NDArray[np.bool_], offset: int) -> Line | None:
     """The segments of one band; None where it holds rules and specks only."""
-    left, right = _runs(band.any(axis=0))
-    rows = np.add.reduceat(band, left, axis=1, dtype=np.int32) > 0  # a run ends where paper begins, so the sums stay within runs
-    top, bottom = rows.argmax(axis=0), len(band) - rows[::-1].argmax(axis=0)
+    has_ink = band.any(axis=0)
+    left, right = _runs(has_ink)
+    first = np.where(has_ink, band.argmax(axis=0) + offset, offset + len(band))
+    last = np.where(has_ink, offset + len(band) - band[::-1].argmax(axis=0), offset)
+    top, bottom = extents(first, last, left, right)
     width, height = right - left, bottom - top
-    is_glyph = (width * height >= 3) & (width <= 8 * len(band))  # neither a speck nor a rule
+    is_glyph = (width * height >= 2) & (width <= 8 * len(band))  # neither a speck nor a rule
     if not is_glyph.any():
         return None
     left, right, top, bottom, height = (a[is_glyph] for a in (left, right, top, bottom, height))
     tall = height >= 0.45 * height.max()
     baseline = float(np.bincount(bottom[tall]).argmax())
     reach = max(baseline - float(top[tall].min()), 4.0)
-    return Line(left, right, top + offset, bottom + offset, baseline + offset, reach)
+    rows = slice(offset, offset + len(band))
+    return Line(left, right, top, bottom, baseline, reach, rows, first, last, np.zeros(len(left), bool))
+
+
+def extents(first: Ints, last: Ints, left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """First row and end row of the ink in each column range."""
+    edges = np.stack([left, np.minimum(right, len(first) - 1)], axis=1).ravel()  # reduceat wants each end to be an index
+    tops, bottoms = np.minimum.reduceat(first, edges)[::2], np.maximum.reduceat(last, edges)[::2]
+    at_end = right == len(first)
+    tops = np.where(at_end, np.minimum(tops, first[-1]), tops)
+    return tops, np.where(at_end, np.maximum(bottoms, last[-1]), bottoms)
 
 
 def glyph_features(ink: Bytes, lines: list[Line]) -> Floats:
