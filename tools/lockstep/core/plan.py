@@ -43,8 +43,12 @@ class Plan(Value):
 
     @property
     def smallest_version(self) -> Version:
-        """The smallest version that these changes may have; 0.1.0 where there is no base."""
-        return self.base.final.bumped(self.bump) if self.base else Version("0.1.0")
+        """The smallest final version that these changes may have: 0.1.0 where there is no base, the base's own final where
+        only pre-releases exist.
+        """
+        if self.base is None:
+            return Version("0.1.0")
+        return self.base.final if self.base.is_prerelease else self.base.bumped(self.bump)
 
 
 def plan(

@@ -1,0 +1,26 @@
+"""What every test shares: lean, repeatable properties, and no network in tests/unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytest_socket
+from hypothesis import settings
+
+UNIT = Path(__file__).parent / "unit"
+
+settings.register_profile("lean", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.load_profile("lean")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Unit tests that open a connection fail."""
+    if UNIT in item.path.parents:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Other tests may use sockets again."""
+    if UNIT in item.path.parents:
+        pytest_socket.enable_socket()
