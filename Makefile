@@ -8,7 +8,7 @@ test: .venv/dev.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
 check: .venv/dev.done ; @PATH=$(BIN):$$PATH bash tools/check.sh
 bench: .venv/dev.done ; @$(BIN)/python -m bench
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
-golden: .venv/dev.done ; @LOCKSTEP_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden
+golden: .venv/dev.done ; @LOCKSTEP_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden; $(BIN)/python tools/reference.py
 lock: .venv/dev.done ; @bash tools/lock.sh
 clean: ; @rm -rf .venv .lockstep
 .venv/tool.done: requirements/tool.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh tool

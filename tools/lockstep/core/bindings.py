@@ -25,20 +25,22 @@ class BoundResources(Value):
 class Binding(Value):
     """Overrides for one component. Only `replicas` leaves instance ids as they are."""
 
-    replicas: int | None = Field(default=None, ge=0, le=1000)
-    resources: BoundResources = BoundResources()
-    config: Mapping[Variable, str] = Field(default_factory=dict)
-    secrets: Mapping[ComponentName, str] = Field(default_factory=dict)
-    node_selector: Mapping[str, str] = Field(default_factory=dict)
-    address: str | None = None
+    replicas: int | None = Field(default=None, ge=0, le=1000, description="how many pods; leaves ids as they are")
+    resources: BoundResources = Field(default=BoundResources(), description="overrides of cpu, memory, gpu")
+    config: Mapping[Variable, str] = Field(default_factory=dict, description="added to and replacing the component's")
+    secrets: Mapping[ComponentName, str] = Field(
+        default_factory=dict, description="name of the Kubernetes Secret for each secret"
+    )
+    node_selector: Mapping[str, str] = Field(default_factory=dict, description="labels of the nodes to run on")
+    address: str | None = Field(default=None, description="of an external component")
 
 
 class Bindings(Value):
     """One bindings.yaml."""
 
-    registry: str | None = None
-    components: Mapping[ComponentName, Binding] = Field(default_factory=dict)
-    pull_secrets: tuple[str, ...] = ()
+    registry: str | None = Field(default=None, description="instead of the bundle's")
+    components: Mapping[ComponentName, Binding] = Field(default_factory=dict, description="overrides by component")
+    pull_secrets: tuple[str, ...] = Field(default=(), description="names of image pull secrets")
 
     def of(self, component: ComponentName) -> Binding:
         """The overrides for a component; none by default."""

@@ -18,23 +18,29 @@ from lockstep.core.version import Version
 class Platform(Value):
     """What images are made for. `python` is the minor version whose wheels are taken."""
 
-    os: Literal["linux"] = "linux"
-    arch: Literal["amd64", "arm64"] = "amd64"
-    python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = "3.11"
+    os: Literal["linux"] = Field(default="linux", description="operating system")
+    arch: Literal["amd64", "arm64"] = Field(default="amd64", description="processor")
+    python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = Field(
+        default="3.11", description="minor version of CPython whose wheels are taken"
+    )
 
 
 class EnvironmentRules(Value):
     """What an environment accepts."""
 
-    prereleases: bool = False
-    external: bool = False
-    retire_after_seconds: int = Field(default=60, ge=0)
+    prereleases: bool = Field(default=False, description="whether pre-releases may be staged")
+    external: bool = Field(default=False, description="whether external components may be staged")
+    retire_after_seconds: int = Field(
+        default=60,
+        ge=0,
+        description="how long after a promote nothing may be retired: the longest request plus the connection age",
+    )
 
 
 class State(Value):
     """Where releases/ lives."""
 
-    branch: str = "main"
+    branch: str = Field(default="main", description="the branch that holds releases/")
 
 
 class Pin(Value):
@@ -42,23 +48,30 @@ class Pin(Value):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    origin: Version = Field(alias="from")
+    origin: Version = Field(alias="from", description="the release whose component is kept")
 
 
 class Bundle(Value):
     """One lockstep.yaml. Its folder is the bundle."""
 
-    name: ComponentName
-    entry: ComponentName
-    registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = (
-        "lockstep.local"
+    name: ComponentName = Field(description="of the bundle")
+    entry: ComponentName = Field(description="the component that takes outside traffic")
+    registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = Field(
+        default=("lockstep.local"),
+        description="host and path of its images; `lockstep.local` means the store in .lockstep",
     )
-    platform: Platform = Platform()
-    lines: tuple[str, ...] = ("main",)
-    tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = "v"
-    environments: Mapping[EnvironmentName, EnvironmentRules] = Field(min_length=1)
-    state: State = State()
-    pin: Mapping[ComponentName, Pin] = Field(default_factory=dict)
+    platform: Platform = Field(default=Platform(), description="what images are made for")
+    lines: tuple[str, ...] = Field(default=("main",), description="branches that may be released")
+    tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = Field(
+        default="v", description="before the version in tags"
+    )
+    environments: Mapping[EnvironmentName, EnvironmentRules] = Field(
+        min_length=1, description="folders below releases/, and what each accepts"
+    )
+    state: State = Field(default=State(), description="where releases/ lives")
+    pin: Mapping[ComponentName, Pin] = Field(
+        default_factory=dict, description="components held at an earlier release: `ocr: {from: 1.4.0}`"
+    )
 
 
 def parse_bundle(text: str, path: str) -> Bundle:

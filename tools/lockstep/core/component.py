@@ -55,10 +55,16 @@ class Image(Value):
     (`reference`).
     """
 
-    dockerfile: FilePath | None = None
-    requirements: FilePath | None = None
-    code: tuple[FilePath, ...] = ()
-    reference: ImageRef | None = None
+    dockerfile: FilePath | None = Field(
+        default=None, description="two stages: `runtime` (dependencies) and a last one that copies the code"
+    )
+    requirements: FilePath | None = Field(default=None, description="hash-locked requirements; wheels only")
+    code: tuple[FilePath, ...] = Field(
+        default=(), description="folders that become one layer at /app; a code change uploads only that"
+    )
+    reference: ImageRef | None = Field(
+        default=None, description="a third-party image by digest, instead of all of the above"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Image:
@@ -71,51 +77,64 @@ class Image(Value):
 class Resources(Value):
     """What one pod of the component asks for. cpu and memory in Kubernetes quantities, gpu in whole devices."""
 
-    cpu: Quantity = "100m"
-    memory: Quantity = "128Mi"
-    gpu: int = Field(default=0, ge=0, le=64)
+    cpu: Quantity = Field(default="100m", description="requested, in Kubernetes quantities")
+    memory: Quantity = Field(default="128Mi", description="requested and limit")
+    gpu: int = Field(default=0, ge=0, le=64, description="whole devices")
 
 
 class Probes(Value):
     """Where the component answers for itself, and how many seconds it may take to start."""
 
-    readiness: RequestPath = "/readyz"
-    liveness: RequestPath = "/healthz"
-    startup_seconds: int = Field(default=600, ge=1, le=86_400)
+    readiness: RequestPath = Field(default="/readyz", description="answers 200 when this instance can work")
+    liveness: RequestPath = Field(default="/healthz", description="answers 200 while the process is sound")
+    startup_seconds: int = Field(default=600, ge=1, le=86_400, description="how long loading may take")
 
 
 class Gate(Value):
     """The question that a staged root must answer: a command of its own image, and seconds it may take."""
 
-    command: tuple[str, ...] = Field(min_length=1)
-    deadline: int = Field(default=60, ge=1, le=3600)
+    command: tuple[str, ...] = Field(
+        min_length=1, description="asks the root one real question at $(ROOT_URL); exit code 0 passes"
+    )
+    deadline: int = Field(default=60, ge=1, le=3600, description="seconds until it counts as failed")
 
 
 class Component(Value):
     """One component.yaml. Paths are relative to its folder."""
 
-    name: ComponentName
-    description: str
-    owner: str
-    kind: Kind = Kind.SERVICE
-    image: Image | None = None
+    name: ComponentName = Field(description="the same as its folder; a DNS label of at most 40 characters")
+    description: str = Field(description="one sentence for people")
+    owner: str = Field(description="the team that answers for it")
+    kind: Kind = Field(
+        default=Kind.SERVICE, description="`service`; `external` names a hosted model that cannot be pinned"
+    )
+    image: Image | None = Field(default=None, description="where its image comes from")
     address: (
         Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?$")]
         | None
-    ) = None
-    command: tuple[str, ...] = ()
-    port: int = Field(default=8080, ge=1024, le=65_535)
-    weights: tuple[FilePath, ...] = ()
-    prompts: tuple[FilePath, ...] = ()
-    contract: FilePath
-    calls: Mapping[ComponentName, FilePath] = Field(default_factory=dict)
-    config: Mapping[Variable, str] = Field(default_factory=dict)
-    secrets: tuple[ComponentName, ...] = ()
-    resources: Resources = Resources()
-    replicas: int = Field(default=1, ge=0, le=1000)
-    grace: int = Field(default=30, ge=1, le=3600)
-    probes: Probes = Probes()
-    gate: Gate | None = None
+    ) = Field(default=None, description="of an external component")
+    command: tuple[str, ...] = Field(
+        default=(), description="what runs, as in Kubernetes: `$(NAME)` stands for a variable"
+    )
+    port: int = Field(default=8080, ge=1024, le=65_535, description="where it listens; the instance is told by PORT")
+    weights: tuple[FilePath, ...] = Field(
+        default=(), description="DVC pointers; the files are mounted at LOCKSTEP_WEIGHTS"
+    )
+    prompts: tuple[FilePath, ...] = Field(default=(), description="files, mounted byte for byte at LOCKSTEP_PROMPTS")
+    contract: FilePath = Field(description="the OpenAPI document that it promises")
+    calls: Mapping[ComponentName, FilePath] = Field(
+        default_factory=dict,
+        description="components it calls, and what it needs of their contracts; gives <CALLEE>_URL",
+    )
+    config: Mapping[Variable, str] = Field(default_factory=dict, description="environment variables; never secrets")
+    secrets: tuple[ComponentName, ...] = Field(
+        default=(), description="names; mounted as files at /lockstep/secrets/<name>"
+    )
+    resources: Resources = Field(default=Resources(), description="what one pod asks for")
+    replicas: int = Field(default=1, ge=0, le=1000, description="how many pods; not part of the id")
+    grace: int = Field(default=30, ge=1, le=3600, description="seconds that running requests have after SIGTERM")
+    probes: Probes = Field(default=Probes(), description="where it answers for itself")
+    gate: Gate | None = Field(default=None, description="the entry only: the question before it may serve")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Component:

@@ -48,7 +48,7 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
             rule,
             document.where(path),
             f"unknown field `{field}`",
-            "remove it, or correct its spelling: see docs/files.md",
+            "remove it, or correct its spelling: see docs/reference.md",
             component,
         )
     if kind == "missing":
@@ -56,7 +56,7 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
             rule,
             document.where(path),
             f"`{field}` is missing",
-            f"add `{path[-1]}:`; docs/files.md shows an example",
+            f"add `{path[-1]}:`; docs/reference.md shows an example",
             component,
         )
     message = str(problem["msg"]).removeprefix("Value error, ")
@@ -64,6 +64,6 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
         rule,
         document.where(path),
         f"`{field}`: {message}",
-        "correct the value; docs/files.md shows an example",
+        "correct the value; docs/reference.md shows an example",
         component,
     )
