@@ -73,7 +73,7 @@ server.serve_forever(0.05)
 
 # A runner in its own process, over `git` and one folder that is every image.
 RUNNER = """
-import os, subprocess, sys
+import os, subprocess, sys, time
 from pathlib import Path
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.errors import LockstepError
@@ -98,8 +98,13 @@ class Quiet:
     def event(self, event): pass
 
 top, image = sys.argv[1:]
+
+def images(reference):
+    time.sleep(6 if "slow" in reference else 0)
+    return Path(image)
+
 try:
-    up(Options(EnvironmentName("test"), Path(top, ".lockstep")), Commits(top), lambda reference: Path(image), Quiet())
+    up(Options(EnvironmentName("test"), Path(top, ".lockstep")), Commits(top), images, Quiet())
 except LockstepError as error:
     sys.exit(f"{error.what}; {error.where}; {error.fix}")
 """

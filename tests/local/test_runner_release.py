@@ -140,6 +140,21 @@ def test_revert_moves_at_once_while_another_release_is_loading(bundle: Bundle) -
     assert bundle.state(gateway(2)) == "starting"
 
 
+def test_revert_waits_for_no_image_that_is_being_unpacked(bundle: Bundle) -> None:
+    _staged(bundle, 1)
+    promoted = bundle.commit("promote 1", promote(1))
+    bundle.until_front(gateway(1))
+    names = [f"ocr-{number:010x}" for number in range(12)]
+    image = "registry.test/slow@sha256:" + "c" * 63
+    bundle.commit("stage", {f"instances/{name}.yaml": instance_file(name, image=image + name[-1]) for name in names})
+    bundle.until(lambda: set(names) <= set(bundle.status()["instances"]), "unpacking")
+
+    bundle.git("revert", "--no-edit", promoted)
+    bundle.until_front(gateway(0), 2)
+
+    assert {bundle.state(name) for name in names} == {"starting"}
+
+
 def test_revert_moves_at_once_when_the_promoted_root_has_gone_bad(bundle: Bundle) -> None:
     bad = bundle.top / "image/app/bad"
     _stage(bundle, 1, env={"BAD_FILE": "/app/bad"})

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,13 +57,19 @@ class Journal:
 
 @dataclass
 class Host:
-    """What every process of this runner is started with."""
+    """What every process of this runner is started with.
+
+    Args:
+        unpackers: Threads of their own for what takes long, so that reading Git never waits for an image.
+        unpacking: Held while an image is unpacked.
+    """
 
     options: Options
     machine: Machine
     images: ImageFolders
     client: aiohttp.ClientSession
     journal: Journal
+    unpackers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "unpack"))
     unpacking: defaultdict[ImageRef, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
 

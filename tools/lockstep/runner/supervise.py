@@ -141,14 +141,15 @@ async def _watch(item: Instance, child: Child, probes: Probes, asker: _Asker) ->
 
 async def _places(workload: Workload, host: Host) -> Places:
     """Unpacked images and fresh mounts, made in threads."""
+    loop = asyncio.get_running_loop()
     references = {workload.image} | {
         volume.reference for volume in workload.mounts.values() if isinstance(volume, ImageFiles)
     }
     images: dict[ImageRef, Path] = {}
     for reference in sorted(references):
         async with host.unpacking[reference]:
-            images[reference] = await asyncio.to_thread(host.images, reference)
-    return await asyncio.to_thread(_mounted, workload, host, images)
+            images[reference] = await loop.run_in_executor(host.unpackers, host.images, reference)
+    return await loop.run_in_executor(host.unpackers, _mounted, workload, host, images)
 
 
 def _mounted(workload: Workload, host: Host, images: Mapping[ImageRef, Path]) -> Places:
