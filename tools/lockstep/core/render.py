@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
-
 from lockstep.core.document import InvalidDocument, format_flow, format_yaml, parse_objects
 from lockstep.core.errors import LockstepError
 
 Object = Mapping[str, Any]
 Templates = Mapping[str, str]
+
+_WITHHELD = {"random", "safe", "e", "escape", "forceescape", "xmlattr", "urlize"}
+_FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class TemplateError(LockstepError):
@@ -41,12 +40,10 @@ def render(templates: Templates, name: str, context: Mapping[str, Any]) -> tuple
             where=where,
             fix="restore it from the release that last worked: git checkout TAG -- charts/objects",
         )
-    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
-    environment.filters["tojson"] = lambda value: Markup(format_flow(value))  # noqa: S704 - JSON is the escaping
     try:
-        text = environment.from_string(templates[name]).render(context)
+        text = _environment().from_string(templates[name]).render(context)
         return tuple(document.data for document in parse_objects(text, where))
-    except jinja2.TemplateError as error:
+    except _FAILURES as error:
         line = getattr(error, "lineno", None) or _line(error)
         raise TemplateError(
             f"cannot render: {error}", where=f"{where}:{line}" if line else where, fix="correct the template"
@@ -64,7 +61,25 @@ def format_objects(objects: tuple[Object, ...], header: str) -> bytes:
     return (f"# {header}\n" + "---\n".join(format_yaml(item) for item in objects)).encode()
 
 
+def _environment() -> SandboxedEnvironment:
+    """A sandbox without what would make two renderings differ, or a string pass for JSON that is none."""
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
+    environment.globals = {name: environment.globals[name] for name in ("range", "dict", "namespace")}
+    environment.filters = {name: make for name, make in environment.filters.items() if name not in _WITHHELD}
+    environment.filters["tojson"] = _tojson
+    return environment
+
+
+def _tojson(value: Any) -> Markup:
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, with the name that is not there
+    return Markup(format_flow(value))
+
+
 def _finalize(value: Any) -> Any:
+    import jinja2  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415
+
     if isinstance(value, str) and not isinstance(value, Markup):
         raise jinja2.TemplateRuntimeError(f"the string {value!r} does not go through tojson")
     return value

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+
 def test_greet_answers_with_the_words_of_the_prompt(launch: Callable[..., Any]) -> None:
     echo = launch("echo")
     hello = launch("hello", ECHO_URL=echo.url, LOCKSTEP_INSTANCE="hello-0123456789")
