@@ -15,6 +15,7 @@ from lockstep.core.render import Object, Templates, format_objects, render
 
 _ADDRESS = re.compile(r"http://([a-z](?:[a-z0-9-]{0,38}[a-z0-9])?-[0-9a-f]{10})")
 _ID_LENGTH = 10
+_STRANGE = "\0"  # stands for a placeholder in a finished file: nobody rendered that, so it must not give the name back
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ def objects_digest(objects: tuple[Object, ...], name: InstanceId) -> Digest:
             item["spec"]["replicas"] = 1
     for holder, key in _image_fields(plain):
         holder[key] = without_host(holder[key])
-    return digest_of(format_json(plain).replace(name, _placeholder(name.component)).encode())
+    placeholder = _placeholder(name.component)
+    if name != placeholder:
+        plain = _renamed(plain, placeholder, _STRANGE)
+    return digest_of(format_json(_renamed(plain, name, placeholder)).encode())
 
 
 def _placeholder(component: ComponentName) -> InstanceId:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lockstep.core.document import InvalidDocument, format_flow, format_yaml, parse_objects
+from lockstep.core.document import InvalidDocument, format_yaml, parse_objects
 from lockstep.core.errors import LockstepError
 
 Object = Mapping[str, Any]
 Templates = Mapping[str, str]
-
-_WITHHELD = {"random", "safe", "e", "escape", "forceescape", "xmlattr", "urlize"}
-_FAILURES = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class TemplateError(LockstepError):
@@ -33,6 +30,8 @@ def render(templates: Templates, name: str, context: Mapping[str, Any]) -> tuple
         TemplateError: unknown name, forbidden access, a string that did not go through tojson, or a result that is
             not YAML.
     """
+    from lockstep.core import sandbox  # noqa: PLC0415 - see there
+
     where = f"charts/objects/{name}"
     if name not in templates:
         raise TemplateError(
@@ -41,10 +40,10 @@ def render(templates: Templates, name: str, context: Mapping[str, Any]) -> tuple
             fix="restore it from the release that last worked: git checkout TAG -- charts/objects",
         )
     try:
-        text = _environment().from_string(templates[name]).render(context)
+        text = sandbox.expanded(templates[name], context)
         return tuple(document.data for document in parse_objects(text, where))
-    except _FAILURES as error:
-        line = getattr(error, "lineno", None) or _line(error)
+    except sandbox.FAILURES as error:
+        line = sandbox.line_of(error)
         raise TemplateError(
             f"cannot render: {error}", where=f"{where}:{line}" if line else where, fix="correct the template"
         ) from error
@@ -59,37 +58,3 @@ def render(templates: Templates, name: str, context: Mapping[str, Any]) -> tuple
 def format_objects(objects: tuple[Object, ...], header: str) -> bytes:
     """A manifest file: a comment line, then every object in canonical YAML, separated by `---`."""
     return (f"# {header}\n" + "---\n".join(format_yaml(item) for item in objects)).encode()
-
-
-def _environment() -> SandboxedEnvironment:
-    """A sandbox without what would make two renderings differ, or a string pass for JSON that is none."""
-    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
-    environment.globals = {name: environment.globals[name] for name in ("range", "dict", "namespace")}
-    environment.filters = {name: make for name, make in environment.filters.items() if name not in _WITHHELD}
-    environment.filters["tojson"] = _tojson
-    return environment
-
-
-def _tojson(value: Any) -> Markup:
-    if isinstance(value, jinja2.Undefined):
-        str(value)  # raises, with the name that is not there
-    return Markup(format_flow(value))
-
-
-def _finalize(value: Any) -> Any:
-    import jinja2  # noqa: PLC0415
-    from markupsafe import Markup  # noqa: PLC0415
-
-    if isinstance(value, str) and not isinstance(value, Markup):
-        raise jinja2.TemplateRuntimeError(f"the string {value!r} does not go through tojson")
-    return value
-
-
-def _line(error: BaseException) -> int | None:
-    frame = error.__traceback__
-    line = None
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == "<template>":
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    return line
