@@ -1,4 +1,4 @@
-"""What the documents say is true: generated pages are current, links lead somewhere, guarantees name tests that exist."""
+"""What the documents say is true: generated pages are current, links lead somewhere, named tests exist."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "status": ("lockstep.cli.reading", "Show what serves, what is staged, what is kept."),
     "history": ("lockstep.cli.reading", "Show every edit of an environment."),
     "diff": ("lockstep.cli.reading", "Show what differs between two releases."),
+    "trace": ("lockstep.cli.reading", "Show which release, weights, prompts and source made an instance."),
     "verify": ("lockstep.cli.verifying", "Re-check releases and environments from files and store alone."),
     "up": ("lockstep.cli.running", "Run an environment on this machine, following Git."),
     "weights": ("lockstep.cli.weights", "Lock the weights of components."),

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockstep.cli.environments import parse_environment_name
-from lockstep.cli.output import diff_lines, emit, example, moment, paint, say, shared
+from lockstep.cli.output import amount, diff_lines, emit, example, moment, paint, say, shared
 from lockstep.cli.releasing import parse_version
+from lockstep.core.names import digest_of
 from lockstep.verbs.workspace import open_workspace
 
 if TYPE_CHECKING:
     from lockstep.core.diff import Difference
     from lockstep.verbs.status import EnvironmentStatus
+    from lockstep.verbs.trace import Traced
 
 
 @click.command(
@@ -98,6 +100,25 @@ def diff(old: str, new: str, form: str, folder: Path) -> None:
     print(_diff_text(found) if found else f"{old} and {new} pin the same")
 
 
+@click.command(epilog=example("lockstep trace gateway-3f2a91c0de", "lockstep trace gateway-3f2a91c0de -o json"))
+@click.argument("instance")
+@shared
+def trace(instance: str, form: str, folder: Path) -> None:
+    """Show which release, weights, prompts and source made INSTANCE (as in an answer's `served_by`)."""
+    from lockstep.core.names import InstanceId  # noqa: PLC0415
+    from lockstep.verbs.trace import trace as follow  # noqa: PLC0415
+
+    try:
+        name = InstanceId(instance)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="INSTANCE") from error
+    found = follow(open_workspace(folder, say), name)
+    if form == "json":
+        emit("trace", {"instances": [_traced_data(item) for item in found]})
+        return
+    print("\n".join(line for item in found for line in _traced_text(item)))
+
+
 @click.command(epilog=example("lockstep schema component > component.schema.json"))
 @click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release"]))
 def schema(name: str) -> None:
@@ -167,6 +188,35 @@ def _status_text(item: EnvironmentStatus) -> str:
 
 def _instance_text(item: EnvironmentStatus, name: str) -> str:
     return str(item.runner["instances"].get(name, {}).get("state", "not started")) if item.runner else "in Git"
+
+
+def _traced_data(item: Traced) -> dict[str, Any]:
+    return {
+        "instance": item.instance,
+        "environment": item.environment,
+        "commit": item.commit,
+        "versions": [str(version) for version in item.versions],
+        "source": item.source,
+        "callees": item.callees,
+        **item.pinned.model_dump(mode="json", include={"image", "weights", "prompts", "config", "contract"}),
+    }
+
+
+def _traced_text(item: Traced) -> list[str]:
+    pinned = item.pinned
+    lines = [
+        f"{paint(item.instance, 'bold')}: {item.instance.component} of release {', '.join(map(str, item.versions))}",
+        f"  source:  {item.source} (components/{item.instance.component})",
+        f"  staged:  {item.commit} in {item.environment}",
+        *([f"  image:   {pinned.image.reference}"] if pinned.image else []),
+    ]
+    lines += [
+        f"  weights: {file.name} {file.sha256} ({amount(file.size)}, DVC md5 {file.md5})"
+        for file in (pinned.weights.files if pinned.weights else ())
+    ]
+    for name, text in pinned.prompts.items():
+        lines += [f"  prompt:  {name} {digest_of(text.encode())}", *(f"    | {line}" for line in text.splitlines())]
+    return lines
 
 
 def _runner_text(item: EnvironmentStatus) -> list[str]:
