@@ -52,7 +52,9 @@ class Commit:
 
 @dataclass(frozen=True)
 class Event:
-    """What one commit did. A move of the front is a rollback if its root served before and another one since."""
+    """What one commit did. A move of the front is a rollback if its root served before and another one since, or the same
+    root served as a later version: the final of a pre-release is a promote, its revert a rollback.
+    """
 
     kind: EditKind
     commit: Commit
@@ -67,7 +69,7 @@ def events(commits: Iterable[Commit]) -> tuple[Event, ...]:
             found.append(Event(EditKind.STAGE, commit))
         if commit.front != commit.front_before:
             moved = _after(stack, commit.front)
-            found.append(Event(EditKind.PROMOTE if len(moved) > len(stack) else EditKind.ROLLBACK, commit))
+            found.append(Event(EditKind.ROLLBACK if _is_back(stack, moved) else EditKind.PROMOTE, commit))
             stack = moved
         if commit.removed:
             found.append(Event(EditKind.RETIRE, commit))
@@ -110,3 +112,7 @@ def _after(stack: tuple[Pointer, ...], front: Pointer | None) -> tuple[Pointer, 
         return ()
     place = next((index for index, pointer in enumerate(stack) if pointer[0] == front[0]), None)
     return (*stack, front) if place is None else (*stack[:place], front)
+
+
+def _is_back(old: tuple[Pointer, ...], new: tuple[Pointer, ...]) -> bool:
+    return len(new) < len(old) or (len(new) == len(old) and new[-1][1] < old[-1][1])
