@@ -181,8 +181,8 @@ def open_repository(folder: Path) -> Repository:
             where=str(folder),
             fix="go into a bundle, or make one: lockstep init my-bundle",
         )
-    top, prefix, git_folder = found.stdout.decode().removesuffix("\n").split("\n")
-    return Repository(Path(top), prefix, Path(git_folder))
+    top, prefix, git_folder = found.stdout.removesuffix(b"\n").split(b"\n")
+    return Repository(Path(os.fsdecode(top)), prefix.decode(), Path(os.fsdecode(git_folder)))
 
 
 def bundle_folder(start: Path) -> Path:

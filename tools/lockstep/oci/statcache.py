@@ -59,7 +59,7 @@ def read_cache(path: Path) -> dict[Stamp, Hashes]:
     again.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
         if data["form"] != _FORM:
             return {}
         return {Stamp(*key): Hashes(name, DvcMd5(md5), Digest(sha256), Digest(layer))
@@ -80,4 +80,6 @@ def write_cache(path: Path, known: Mapping[Stamp, Hashes]) -> None:
         for stamp, hashes in known.items()
         if os.path.exists(stamp.path)  # noqa: PTH110 - a string from a file, tested as it stands
     ]
-    files.write(path, format_json({"form": _FORM, "files": sorted(pairs)}).encode())
+    # A path is bytes: what a locale cannot decode is written as it stands.
+    text = format_json({"form": _FORM, "files": sorted(pairs)})
+    files.write(path, text.encode("utf-8", "surrogateescape"))
