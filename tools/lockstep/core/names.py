@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Any, ClassVar, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -31,10 +31,13 @@ class Parsed(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Pydantic parses with the constructor; JSON Schema shows the pattern."""
-        return core_schema.no_info_after_validator_function(
-            cls, core_schema.str_schema(pattern=f"^(?:{cls.pattern.pattern})$")
-        )
+        """Pydantic parses with the constructor alone, so its message (with a good example) is what people see."""
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """JSON Schema shows the pattern."""
+        return {**handler(schema), "pattern": f"^(?:{cls.pattern.pattern})$"}
 
 
 class Digest(Parsed):
