@@ -1,10 +1,11 @@
-"""`python -m bench [--quick]`: measures, prints a table, writes .lockstep/bench.json.
+"""`python -m bench [--quick] [--output FILE]`: measures, prints a table, writes .lockstep/bench.json.
 
 Exit code 0 when every aim is met, 1 when one is missed or could not be measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -24,7 +25,8 @@ _AREAS = (starting, changes, shards, monorepo, rollback)
 
 def main() -> int:
     """The exit code."""
-    quick = "--quick" in sys.argv[1:] or os.environ.get("BENCH") == "quick"
+    options = _options()
+    quick = bool(options.quick)
     began, load = time.monotonic(), os.getloadavg()[0]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as scratch:
@@ -33,12 +35,23 @@ def main() -> int:
                 print(f"{time.monotonic() - began:5.0f} s  {row.what}", file=sys.stderr, flush=True)
                 rows.append(row)
     seconds = time.monotonic() - began
-    _write(rows, _machine(load), seconds, quick=quick)
+    data = {"schema": "lockstep.dev/bench/v1", "quick": quick, "seconds": round(seconds, 1), "machine": _machine(load)}
+    _write(options.output, {**data, "rows": [row.data for row in rows]})
     missed = [row.what for row in rows if row.met is False]
     print(format_table(rows))
     print(f"\n{_sentence(missed)}   {seconds:.0f} s on {os.cpu_count()} cores, load {load:.1f} at the start")
     print("Seconds: whole processes, interpreter and all; cpu: of the whole tree. MB: peak of its largest process.")
     return 1 if missed else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures what Lockstep costs.")
+    is_quick = os.environ.get("BENCH") == "quick"
+    parser.add_argument(
+        "--quick", action="store_true", default=is_quick, help="small sizes, few runs; also BENCH=quick"
+    )
+    parser.add_argument("--output", type=Path, default=_ROOT / ".lockstep" / "bench.json", help="where the JSON goes")
+    return parser.parse_args()
 
 
 def _measured(rows: Callable[..., Iterator[Row]], scratch: Path, *, quick: bool) -> Iterator[Row]:
@@ -65,11 +78,9 @@ def _machine(load: float) -> dict[str, object]:
     }
 
 
-def _write(rows: list[Row], machine: dict[str, object], seconds: float, *, quick: bool) -> None:
-    data = {"schema": "lockstep.dev/bench/v1", "quick": quick, "seconds": round(seconds, 1), "machine": machine}
-    path = _ROOT / ".lockstep" / "bench.json"
+def _write(path: Path, data: dict[str, object]) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**data, "rows": [row.data for row in rows]}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -65,8 +65,10 @@ class Row:
             return False
         if not str(self.aim):
             return None
+        if not self.runs:
+            return False
         fast = self.aim.seconds is None or self.seconds < self.aim.seconds
-        return bool(self.runs) and fast and (self.aim.megabytes is None or self.megabytes < self.aim.megabytes)
+        return fast and (self.aim.megabytes is None or self.megabytes < self.aim.megabytes)
 
     @property
     def data(self) -> dict[str, Any]:
