@@ -52,8 +52,8 @@ class Commit:
 
 @dataclass(frozen=True)
 class Event:
-    """What one commit did. A move of the front is a rollback if its root served before and another one since, or the same
-    root served as a later version: the final of a pre-release is a promote, its revert a rollback.
+    """What one commit did. A move of the front is a rollback if its root served before and another one since, or
+    the same root served as a later version: the final of a pre-release is a promote, its revert a rollback.
     """
 
     kind: EditKind
