@@ -53,16 +53,18 @@ def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool) -> int
 
 def _show(verified: Verified) -> None:
     """Findings by rule, then what was looked at."""
-    show_findings(verified.findings, sys.stdout)
-    if verified.findings:
-        rules = len({finding.rule for finding in verified.findings})
-        print(
-            paint(f"not verified: {len(verified.findings)} findings of {rules} rules", "red")
-            + "; docs/rules.md explains each"
-        )
-    checked = verified.checked
-    parts = [f"{checked[name]} {name}" for name in ("releases", "environments", "instances", "images", "blobs")]
-    word = "looked at" if verified.findings else paint("verified", "green")
-    print(f"{word}: {', '.join(parts)}; {amount(checked['bytes_hashed'])} hashed")
+    found, checked = verified.findings, verified.checked
+    show_findings(found, sys.stdout)
+    if found:
+        said = f"{_count(len(found), 'finding')} of {_count(len({finding.rule for finding in found}), 'rule')}"
+        print(paint(f"not verified: {said}", "red") + "; docs/rules.md explains each")
+    names = ("release", "environment", "instance", "image", "blob")
+    parts = ", ".join(_count(checked[f"{name}s"], name) for name in names)
+    word = "looked at" if found else paint("verified", "green")
+    print(f"{word}: {parts}; {amount(checked['bytes_hashed'])} hashed")
     for note in verified.notes:
         print(f"not checked: {note}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from lockstep.adapters.git import Repository
 from lockstep.core.errors import Finding, OutsideError, UsageError
@@ -27,8 +28,9 @@ from lockstep.core.source import CHART
 from lockstep.oci.image import InvalidManifest, parse_manifest
 from lockstep.oci.layer import CHUNK
 from lockstep.oci.store import Hashed, Store
-from lockstep.verbs.workspace import Workspace, files_below
+from lockstep.verbs.workspace import Workspace
 
+Item = TypeVar("Item")
 CHEAP = 64_000_000  # bytes of layers of one release that are hashed without being asked
 
 
@@ -83,29 +85,30 @@ def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
             f"there is no release and no environment {unknown[0]}", where="releases/", fix=f"choose from: {known}"
         )
     strays = tuple(f"releases/{name}" for name in folders if name not in versions and name not in environments)
+    entries = tree.below(["releases"])
+    data = tree.read([entry.path for entry in entries])
+    files = {name: _below(f"releases/{name}/", data) for name in folders}
+    oids = {name: _below(f"releases/{name}/", {entry.path: entry.oid for entry in entries}) for name in environments}
     return Facts(
         bundle=bundle, chosen=frozenset(what or (*versions, *environments)),
-        releases=tuple(_filed(name, files_below(tree, f"releases/{name}")) for name in versions),
-        environments=tuple(_deployed(workspace, EnvironmentName(name)) for name in environments),
-        strays=strays if not what else (), is_shallow=workspace.repository.is_shallow,
+        releases=tuple(Filed(name, files[name], *read_release(name, files[name])) for name in versions),
+        environments=tuple(_deployed(EnvironmentName(name), files[name], oids[name]) for name in environments),
+        strays=strays if not what else (), chart_now=frozenset(state.chart()),
+        is_shallow=workspace.repository.is_shallow,
     )  # fmt: skip
 
 
-def _filed(folder: str, files: Mapping[str, bytes]) -> Filed:
-    release, unread = read_release(folder, files)
-    return Filed(folder, files, release, unread)
+def _below(folder: str, values: Mapping[str, Item]) -> dict[str, Item]:
+    return {path.removeprefix(folder): value for path, value in values.items() if path.startswith(folder)}
 
 
-def _deployed(workspace: Workspace, name: EnvironmentName) -> Deployed:
-    files = workspace.state.environment_files(name)
-    entries = workspace.state.tree.below([f"releases/{name}"])
+def _deployed(name: EnvironmentName, files: Mapping[str, bytes], oids: Mapping[str, GitOid]) -> Deployed:
     environment, unread = read_environment(name, files)
-    oids = {entry.path.removeprefix(f"releases/{name}/"): entry.oid for entry in entries}
     return Deployed(name, files, oids, environment, unread)
 
 
 def _traced(workspace: Workspace, facts: Facts) -> Facts:
-    """Step 2: what Git knows of the chosen releases, and of the chart that environments are copies of."""
+    """Step 2: what Git knows of the chosen releases and environments, and of the chart that these are copies of."""
     repository, tip = workspace.repository, workspace.state.commit
     touched: dict[str, list[GitSha]] = {}
     for change in _changes(repository, tip, ":(glob)", "releases/*/release.yaml"):
@@ -121,7 +124,18 @@ def _traced(workspace: Workspace, facts: Facts) -> Facts:
         if filed.folder in facts.chosen else filed
         for filed in facts.releases
     ]  # fmt: skip
-    return replace(facts, releases=tuple(releases), chart={path: frozenset(oids) for path, oids in chart.items()})
+    environments = [
+        replace(one, once=_once(repository, tip, one.name)) if one.name in facts.chosen else one
+        for one in facts.environments
+    ]
+    known = {path: frozenset(oids) for path, oids in chart.items()}
+    return replace(facts, releases=tuple(releases), environments=tuple(environments), chart=known)
+
+
+def _once(repository: Repository, tip: GitSha, name: EnvironmentName) -> frozenset[str]:
+    """Every path that an environment ever had."""
+    folder = f"releases/{name}"
+    return frozenset(change.path.removeprefix(f"{folder}/") for change in _changes(repository, tip, "", folder))
 
 
 @dataclass(frozen=True)
@@ -206,6 +220,7 @@ class Shelf:
         hashed = Hashed()
         try:
             with store.open(digest) as stream:
+                read = read or not stream.seekable()
                 if read:
                     shutil.copyfileobj(stream, hashed, CHUNK)
                 self.sizes[digest] = hashed.layer.size if read else stream.seek(0, os.SEEK_END)

@@ -21,7 +21,7 @@ from lockstep.core.environment import (
 )  # fmt: skip
 from lockstep.core.errors import Finding, LockstepError, Refused
 from lockstep.core.instance import Instance, parse_instance
-from lockstep.core.names import EnvironmentName, GitOid, InstanceId
+from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.render import Object
 from lockstep.core.rules.facts import Deployed, Facts
 from lockstep.core.rules.front import front_findings, gate_findings
@@ -29,8 +29,8 @@ from lockstep.core.rules.image import deployed_image_findings
 from lockstep.core.rules.instance import instance_findings
 
 _OWN = re.compile(r"(?P<folder>instances|gates)/(?P<id>[^/]+)\.yaml")
-# Folders whose files Helm or the loader of charts/environment would apply.
-_APPLIED = re.compile(r"(?:instances|gates|front|policies|templates|charts|crds)/")
+# What Helm or the loader of charts/environment would apply or obey.
+_APPLIED = re.compile(r"(?:instances|gates|front|policies|templates|charts|crds)/|\.helmignore$")
 _WORDS = {CHART_FILE, BINDINGS_FILE, HOLD_FILE, FRONT_FILE}
 
 
@@ -93,7 +93,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     environment = deployed.environment
     yield from deployed.unread  # step 7
     yield from _canonical_findings(deployed)
-    yield from _chart_findings(deployed, facts.chart)
+    yield from _chart_findings(deployed, facts)
     yield from _bindings_findings(deployed)
     for item in environment.instances.values():
         yield from instance_findings(item, environment, facts)  # steps 8 and 10
@@ -111,8 +111,9 @@ def _canonical_findings(deployed: Deployed) -> Iterator[Finding]:
             yield Finding("environment/canonical", where, what, f"restore it from Git: git log -- {where}")
 
 
-def _chart_findings(deployed: Deployed, known: Mapping[str, frozenset[GitOid]]) -> Iterator[Finding]:
+def _chart_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     """Step 7: the loader and the policies are a copy of charts/environment, and nothing else would be applied."""
+    known = facts.chart
     for path in sorted(known):
         where = f"releases/{deployed.name}/{path}"
         if path not in _WORDS and path in deployed.files and deployed.oids[path] not in known[path]:
@@ -123,10 +124,10 @@ def _chart_findings(deployed: Deployed, known: Mapping[str, frozenset[GitOid]]) 
             where = f"releases/{deployed.name}/{path}"
             what = "an agent would apply this file, but no release and no chart put it there"
             yield Finding("environment/file", where, what, f"git rm {where}, or add it to charts/environment and stage")
-    if deployed.files and not any(path.startswith("templates/") for path in deployed.files):
-        what = "the chart has no template, so nothing of it would be applied"
+    for path in sorted((facts.chart_now & deployed.once) - set(deployed.files)):
+        what = f"it was copied from charts/environment/{path} and is gone"
         fix = f"lockstep stage {deployed.name} VERSION copies it anew"
-        yield Finding("environment/chart", f"releases/{deployed.name}/templates", what, fix)
+        yield Finding("environment/chart", f"releases/{deployed.name}/{path}", what, fix)
 
 
 def _bindings_findings(deployed: Deployed) -> Iterator[Finding]:

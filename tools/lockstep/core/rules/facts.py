@@ -64,6 +64,7 @@ class Deployed:
         oids: Git id of each of them.
         environment: What they hold, without what cannot be read.
         unread: What cannot be read.
+        once: Every path that it ever had.
     """
 
     name: EnvironmentName
@@ -71,6 +72,7 @@ class Deployed:
     oids: Mapping[str, GitOid]
     environment: Environment
     unread: tuple[Finding, ...] = ()
+    once: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class Facts:
         strays: Paths in releases/ that belong to neither.
         images: The images of what is chosen, by repository and digest.
         chart: For each file of charts/environment every Git id that it ever had.
+        chart_now: The files of charts/environment as they are.
         is_shallow: Whether the history of this clone was cut off.
     """
 
@@ -140,6 +143,7 @@ class Facts:
     strays: tuple[str, ...] = ()
     images: Mapping[tuple[str, Digest], StoredImage] = field(default_factory=dict)
     chart: Mapping[str, frozenset[GitOid]] = field(default_factory=dict)
+    chart_now: frozenset[str] = frozenset()
     is_shallow: bool = False
 
     @property

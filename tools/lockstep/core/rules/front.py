@@ -10,9 +10,9 @@ from lockstep.core.environment import CHART_FILE, FRONT_FILE, INSTANCE, Environm
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.instance import Instance
 from lockstep.core.names import InstanceId
-from lockstep.core.release import Pinned, Release
+from lockstep.core.release import Release
 from lockstep.core.rules.facts import Deployed, Facts
-from lockstep.core.rules.instance import is_one_of, references_of
+from lockstep.core.rules.instance import unlike
 from lockstep.core.rules.pod import at, images_of, pod_findings
 
 _NOTHING = "0.0.0"  # Chart.yaml before the first promote
@@ -110,18 +110,8 @@ def _unlike(serving: list[Instance], release: Release) -> Iterator[str]:
         yield f"it serves {', '.join(running)}; release {release.version} has {', '.join(sorted(services))}"
         return
     for item in serving:
-        pinned = release.components[item.id.component]
-        wanted = references_of(pinned)
-        if len(item.images) != len(wanted) or not all(is_one_of(image, wanted) for image in item.images):
-            yield f"{item.id} runs {', '.join(item.images)}, which release {release.version} does not pin for it"
-        elif _prompts(item, item.id, pinned) != dict(pinned.prompts):
-            yield f"{item.id} has other prompts than release {release.version} pins"
-
-
-def _prompts(item: Instance, name: InstanceId, pinned: Pinned) -> object:
-    """The prompts that pods get; other ConfigMaps are not looked at."""
-    found = [at(one, "data") for one in item.objects if at(one, "metadata", "name") == f"{name}-prompts"]
-    return found[0] if len(found) == 1 else {} if not found and not pinned.prompts else None
+        if problem := unlike(item, release.components[item.id.component]):
+            yield f"{item.id} is not what release {release.version} pins: {problem}"
 
 
 def _chart_findings(deployed: Deployed, front: Front | None) -> Iterator[Finding]:
@@ -133,6 +123,9 @@ def _chart_findings(deployed: Deployed, front: Front | None) -> Iterator[Finding
     except (LockstepError, UnicodeDecodeError) as error:
         yield Finding("front/chart", where, f"cannot be read: {error}", f"restore it from Git: git log -- {where}")
         return
+    if at(data, "dependencies"):
+        what = "it has dependencies; Helm would apply charts that no release pins"
+        yield Finding("front/chart", where, what, f"restore it from Git: git log -- {where}")
     said = (at(data, "version"), at(data, "appVersion"))
     if said != (wanted, wanted):
         what = f"version {said[0]} and appVersion {said[1]}, but {wanted if front else 'nothing'} serves"

@@ -90,18 +90,23 @@ def _named(selector: Any) -> str:
 
 
 def _origin_findings(item: Instance, facts: Facts, where: str) -> Iterator[Finding]:
-    """Step 10: some release pins each of its images, so somebody can say where it comes from."""
-    pinned = [
-        reference
-        for release in facts.known.values()
-        for one in release.components.values()
-        for reference in references_of(one)
+    """Step 10: some release pins what it runs, so somebody can say where it comes from."""
+    name = item.id.component
+    problems = [
+        unlike(item, release.components[name]) for release in facts.known.values() if name in release.components
     ]
-    for image in item.images:
-        if not is_one_of(image, pinned):
-            what = f"no release here pins its image {image}"
-            fix = "restore the release from Git, or retire the instance"
-            yield Finding("instance/unreleased", where, what, fix, item.id.component)
+    if not problems or all(problems):
+        what = f"no release here pins what it is: {problems[-1] if problems else f'none has a component {name}'}"
+        yield Finding("instance/unreleased", where, what, "restore the release from Git, or retire the instance", name)
+
+
+def unlike(item: Instance, pinned: Pinned) -> str:
+    """How an instance differs by images and prompts from what a release pins for it; empty if it does not."""
+    wanted = references_of(pinned)
+    if len(item.images) != len(wanted) or not all(is_one_of(image, wanted) for image in item.images):
+        return f"it runs {', '.join(item.images) or 'no image'} instead of {', '.join(wanted) or 'none'}"
+    found = [at(one, "data") for one in item.objects if at(one, "metadata", "name") == f"{item.id}-prompts"]
+    return "" if found == ([dict(pinned.prompts)] if pinned.prompts else []) else "it has other prompts"
 
 
 def is_one_of(image: str, references: Iterable[ImageRef]) -> bool:
