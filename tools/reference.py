@@ -69,7 +69,7 @@ def _form(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return "list of " + _form(field.get("items", {}))
     if field.get("type") == "object":
-        inner = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), {})
+        inner: Any = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), {})
         return "map to " + (_form(inner) if isinstance(inner, dict) and inner else "text")
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))

@@ -108,7 +108,13 @@ def test_an_input_that_comes_or_goes_has_no_old_or_new_id() -> None:
 
 
 def _plan_of(*changes: Change, base: str | None = "1.4.0", prompts: Bump = Bump.PATCH) -> Plan:
-    return plan(Version(base) if base else None, Comparison(changes=changes), GATEWAY, {}, {SUMMARIZER: prompts})
+    return plan(
+        Version(base) if base else None,
+        Comparison(changes=changes),
+        "components/gateway/contract/openapi.yaml",
+        {},
+        {SUMMARIZER: prompts},
+    )
 
 
 @pytest.mark.parametrize(

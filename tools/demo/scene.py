@@ -76,9 +76,9 @@ class Scene:
     def start_runner(self) -> None:
         """Starts `lockstep up` on a free port of the loopback."""
         (self.bundle / ".lockstep").mkdir(exist_ok=True)
-        log = (self.bundle / ".lockstep" / "demo-runner.log").open("wb")
         command = [sys.executable, "-m", "lockstep.cli.main", "up", self.environment, "--port", "0"]
-        self.runner = subprocess.Popen(command, cwd=self.bundle, stdout=log, stderr=log)
+        with (self.bundle / ".lockstep" / "demo-runner.log").open("wb") as log:
+            self.runner = subprocess.Popen(command, cwd=self.bundle, stdout=log, stderr=log)
 
     def stop_runner(self) -> None:
         """Stops it by its pid; it stops its instances."""

@@ -54,7 +54,7 @@ class Plan(Value):
 def plan(
     base: Version | None,
     comparison: Comparison,
-    entry: ComponentName,
+    entry_contract: str,
     sizes: Mapping[ComponentName, int],
     prompt_bumps: Mapping[ComponentName, Bump],
 ) -> Plan:
@@ -63,11 +63,11 @@ def plan(
     Args:
         base: Version of the release compared with.
         comparison: What changed since.
-        entry: The component that takes outside traffic.
+        entry_contract: Bundle path of the entry's contract.
         sizes: For changed components, the bytes of changed code and weights.
         prompt_bumps: For components with changed prompts, the bump of the prompts' own versions.
     """
-    reasons = _reasons(base, comparison, entry, prompt_bumps)
+    reasons = _reasons(base, comparison, entry_contract, prompt_bumps)
     return Plan(
         base=base,
         changes=comparison.changes,
@@ -90,11 +90,11 @@ _PATCH = {
 
 
 def _reasons(
-    base: Version | None, comparison: Comparison, entry: ComponentName, prompt_bumps: Mapping[ComponentName, Bump]
+    base: Version | None, comparison: Comparison, entry_contract: str, prompt_bumps: Mapping[ComponentName, Bump]
 ) -> tuple[Reason, ...]:
     if base is None:
         return ()
-    found = {_reason(change, entry, prompt_bumps) for change in comparison.changes}
+    found = {_reason(change, entry_contract, prompt_bumps) for change in comparison.changes}
     return tuple(
         sorted(
             found,
@@ -108,7 +108,7 @@ def _reasons(
     )
 
 
-def _reason(change: Change, entry: ComponentName, prompt_bumps: Mapping[ComponentName, Bump]) -> Reason:
+def _reason(change: Change, entry_contract: str, prompt_bumps: Mapping[ComponentName, Bump]) -> Reason:
     """The rule of design section 4 for one change.
 
     Until contracts are compared by meaning, any change of the entry's contract counts as a gain: minor.
@@ -118,15 +118,11 @@ def _reason(change: Change, entry: ComponentName, prompt_bumps: Mapping[Componen
         return Reason(bump=Bump.MINOR, component=name, why=f"the component was {change.kind}")
     if change.kind is InputKind.WEIGHTS:
         return Reason(bump=Bump.MINOR, component=name, why="weights changed")
-    if change.kind is InputKind.CONTRACT and name == entry and change.path.endswith(_own_contract(name)):
+    if change.kind is InputKind.CONTRACT and change.path == entry_contract:
         return Reason(bump=Bump.MINOR, component=name, why="the entry's contract changed")
     if change.kind is InputKind.PROMPT and prompt_bumps.get(name, Bump.NONE) in {Bump.MINOR, Bump.MAJOR}:
         return Reason(bump=Bump.MINOR, component=name, why="a prompt's own version moved by more than a patch")
     return Reason(bump=Bump.PATCH, component=name, why=_PATCH[change.kind])
-
-
-def _own_contract(name: ComponentName) -> str:
-    return f"components/{name}/contract/openapi.yaml"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     plan_ = plan(
         base.version if base else None,
         comparison,
-        source.bundle.entry,
+        component_path(source.bundle.entry, source.components[source.bundle.entry].contract),
         _sizes(tree, source, base, comparison),
         _prompt_bumps(tree, base, comparison),
     )

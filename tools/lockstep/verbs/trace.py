@@ -84,7 +84,7 @@ def _pinning(item: Instance, name: EnvironmentName, releases: list[Release]) -> 
 
 
 def _traced(environment: Environment, one: InstanceId, own: Pinning, commit: GitSha) -> Traced:
-    """Only releases count in which everything that the instance calls is the same as well: so a root names one release."""
+    """Only releases count in which all that the instance calls is the same as well: so a root names one release."""
     pinned = own[one][0].components[one.component]
     common = [release for release in own[one] if all(release in own[callee] for callee in environment.closure(one))]
     versions = tuple(release.version for release in common)
