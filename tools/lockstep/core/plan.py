@@ -43,9 +43,7 @@ class Plan(Value):
 
     @property
     def smallest_version(self) -> Version:
-        """The smallest final version that these changes may have: 0.1.0 where there is no base, the base's own final where
-        only pre-releases exist.
-        """
+        """The smallest final version for these changes; 0.1.0 without a base, its final where only pre-releases are."""
         if self.base is None:
             return Version("0.1.0")
         return self.base.final if self.base.is_prerelease else self.base.bumped(self.bump)
