@@ -1,7 +1,8 @@
-"""Fixtures for the tests of all components: real server processes on loopback ports, and a small world of names around them.
+"""Fixtures for the tests of all components: real server processes on loopback ports, and a small world of names
+around them.
 
-A component finds another by name (http://ocr-3f2a91c0de), resolved by an HTTP proxy, as the local runner does it.
-`World` is that proxy; behind its names are functions of a test, or the ports of real components.
+A component finds another by name (http://ocr-3f2a91c0de), resolved by an HTTP proxy, as the local runner does
+it. `World` is that proxy; behind its names are functions of a test, or the ports of real components.
 """
 
 from __future__ import annotations
@@ -64,12 +65,16 @@ class Server:
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
 
     def wait_ready(self) -> Server:
-        eventually(lambda: self.process.poll() is not None or self._status("/readyz") == 200, f"{self.url} is not ready")
+        eventually(
+            lambda: self.process.poll() is not None or self._status("/readyz") == 200, f"{self.url} is not ready"
+        )
         assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
         return self
 
     def wait_alive(self) -> Server:
-        eventually(lambda: self.process.poll() is not None or self._status("/healthz") == 200, f"{self.url} is not alive")
+        eventually(
+            lambda: self.process.poll() is not None or self._status("/healthz") == 200, f"{self.url} is not alive"
+        )
         return self
 
     def _status(self, path: str) -> int:
@@ -114,7 +119,9 @@ class World:
                 world.seen.append((target.netloc, self.command, target.path, body))
                 handler = world.hosts.get(target.netloc)
                 headers = {k.lower(): v for k, v in self.headers.items()}
-                status, content, *more = handler(self.command, target.path, headers, body) if handler else (502, b"no such name")
+                status, content, *more = (
+                    handler(self.command, target.path, headers, body) if handler else (502, b"no such name")
+                )
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
@@ -179,11 +186,19 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        own = {"HOST": "127.0.0.1", "PORT": str(port), "LOCKSTEP_INSTANCE": f"{component}-0123456789",
-               "PYTHONPATH": str(COMPONENTS / component / "src"), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
+        own = {
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "LOCKSTEP_INSTANCE": f"{component}-0123456789",
+            "PYTHONPATH": str(COMPONENTS / component / "src"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
         log = tmp_path / f"{component}-{len(servers)}.log"
         with log.open("wb") as stream:
-            process = subprocess.Popen([sys.executable, "-m", component], env=clean | own | environment, cwd=tmp_path, stderr=stream)
+            process = subprocess.Popen(
+                [sys.executable, "-m", component], env=clean | own | environment, cwd=tmp_path, stderr=stream
+            )
         servers.append(Server(process, f"http://127.0.0.1:{port}", log))
         return servers[-1]
 
@@ -230,7 +245,9 @@ def keeps_contract(committed_contract: dict[str, Any]) -> Callable[[httpx.Respon
 
 @pytest.fixture
 def drains() -> Callable[..., bytes]:
-    """Sends SIGTERM while a request is half sent, then the rest: the request is answered, and the process ends with code 0."""
+    """Sends SIGTERM while a request is half sent, then the rest: the request is answered, and the process ends with
+    code 0.
+    """
 
     def check(server: Server, path: str, content_type: str, body: bytes) -> bytes:
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"

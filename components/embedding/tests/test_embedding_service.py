@@ -37,7 +37,9 @@ def test_embed_gives_the_same_text_the_same_vector(embedding):
     assert (vector(embedding, "Pump 42 in Oslo") == vector(embedding, "Pump 42 in Oslo")).all()
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"text": ""}', b'{"text": 7}', b'{"txt": "x"}', b"[" * 100_000, b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b"[]", b'{"text": ""}', b'{"text": 7}', b'{"txt": "x"}', b"[" * 100_000, b"\xff\xfe"]
+)
 def test_embed_refuses_what_is_not_a_text(embedding, keeps_contract, body):
     answer = embedding.post("/embed", content=body)
 

@@ -1,28 +1,30 @@
-"""Trains the embedding weights: `python components/embedding/training/train.py`, from the repository's root.
+"""Trains the embedding weights: `PYTHONPATH=components/embedding/src python
+components/embedding/training/train.py`, from the repository's root.
 
-Pairs of texts that say the same in other words are generated from concepts.yaml; the projection is trained so that a text finds
-its paraphrase among the others of a batch (a contrastive loss). Rows of words that training never sees stay random, so unknown
-words still compare by identity. Held out: documents of other concept combinations, and wordings: see `measure`.
+Pairs of texts that say the same in other words are generated from concepts.yaml; the projection is trained so
+that a text finds its paraphrase among the others of a batch (a contrastive loss). Rows of words that training
+never sees stay random, so unknown words still compare by identity. Held out: documents of other concept
+combinations, and wordings: see `measure`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "src"))
-
 import numpy as np
 import yaml
-
 from embedding.model import Model, features, load
 
+HERE = Path(__file__).parent
 CONCEPTS: dict[str, list[list[str]]] = yaml.safe_load((HERE / "concepts.yaml").read_text(encoding="utf-8"))
-ORDERS = ("{who} {did} {what} {when} {where} {why}.", "{when}, {who} {did} {what} {where} {why}.",
-          "{why}, {who} {did} {what} {where} {when}.", "{where}, {who} {did} {what} {why} {when}.")
+ORDERS = (
+    "{who} {did} {what} {when} {where} {why}.",
+    "{when}, {who} {did} {what} {where} {why}.",
+    "{why}, {who} {did} {what} {where} {when}.",
+    "{where}, {who} {did} {what} {why} {when}.",
+)
 OPENINGS = ("", "", "We write to inform you that ", "Please note: ", "As discussed, ", "For the record: ")
 
 
@@ -38,7 +40,9 @@ def say(rng: np.random.Generator, events: list[Event], way: np.ndarray) -> str:
     """The events in words; `way` picks the wording of each role, modulo how many there are."""
     texts = []
     for n, one in enumerate(events):
-        words = {role: CONCEPTS[role][i][int(way[n, k]) % len(CONCEPTS[role][i])] for k, (role, i) in enumerate(one.items())}
+        words = {
+            role: CONCEPTS[role][i][int(way[n, k]) % len(CONCEPTS[role][i])] for k, (role, i) in enumerate(one.items())
+        }
         texts.append(str(rng.choice(OPENINGS)) + str(rng.choice(ORDERS)).format(**words))
     return " ".join(texts)
 
@@ -82,7 +86,9 @@ def gradient(w: np.ndarray, a: np.ndarray, b: np.ndarray, temperature: float) ->
 def fit(settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """The random start and the trained projection, by Adam."""
     rng = np.random.default_rng(settings["seed"])
-    start = rng.normal(0, 1 / np.sqrt(settings["dimension"]), (settings["buckets"], settings["dimension"])).astype(np.float32)
+    start = rng.normal(0, 1 / np.sqrt(settings["dimension"]), (settings["buckets"], settings["dimension"])).astype(
+        np.float32
+    )
     w, first, second = start.copy(), np.zeros_like(start), np.zeros_like(start)
     pairs = [pair(rng) for _ in range(6000)]
     a, b = (rows([p[side] for p in pairs], settings["buckets"]) for side in (0, 1))
@@ -107,7 +113,9 @@ def recall(model: Model, seed: int) -> dict[str, float]:
 
 
 def near_recall(model: Model, seed: int) -> float:
-    """How often a text is nearer to its paraphrase than to 20 documents that differ from it in one concept of twelve."""
+    """How often a text is nearer to its paraphrase than to 20 documents that differ from it in one concept of
+    twelve.
+    """
     rng, right = np.random.default_rng(seed), 0
     for _ in range(200):
         events = [event(rng), event(rng)]
@@ -132,8 +140,8 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     np.savez(path, projection=w.astype(np.float16))
     metrics = {
-        "measured": "500 generated pairs of concept combinations that training did not draw (seed 2000); every concept is worded "
-                    "differently on the two sides; the wordings themselves occur in training",
+        "measured": "500 generated pairs of concept combinations that training did not draw (seed 2000); "
+        "every concept is worded differently on the two sides; the wordings themselves occur in training",
         "bytes": path.stat().st_size,
         "trained": recall(load(path), 2000),
         "trained_recall_at_1_among_20_that_differ_in_one_of_12_concepts": near_recall(load(path), 2001),

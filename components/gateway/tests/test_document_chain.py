@@ -5,7 +5,10 @@ import pytest
 
 PAGES = Path(__file__).parent / "pages"
 COMPONENTS = Path(__file__).parents[2]
-IDS = {name: f"{name}-{number:010x}" for number, name in enumerate(("gateway", "ocr", "embedding", "summarizer", "llm"), 10)}
+IDS = {
+    name: f"{name}-{number:010x}"
+    for number, name in enumerate(("gateway", "ocr", "embedding", "summarizer", "llm"), 10)
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +25,14 @@ def root(start, weights, world):
     return servers["gateway"].wait_ready()
 
 
-@pytest.mark.parametrize(("name", "media", "sentence"), [
-    ("invoice.png", "image/png", "The total amount is 946.00 EUR including tax."),
-    ("letter.png", "image/png", "The rent rose to 4,150.00"),
-    ("report.jpg", "image/jpeg", "Revenue reached $1,284,000.00 in the quarter."),
-])
+@pytest.mark.parametrize(
+    ("name", "media", "sentence"),
+    [
+        ("invoice.png", "image/png", "The total amount is 946.00 EUR including tax."),
+        ("letter.png", "image/png", "The rent rose to 4,150.00"),
+        ("report.jpg", "image/jpeg", "Revenue reached $1,284,000.00 in the quarter."),
+    ],
+)
 def test_page_becomes_text_embedding_and_summary(root, name, media, sentence):
     answer = root.post("/documents", content=(PAGES / name).read_bytes(), headers={"content-type": media}).json()
 

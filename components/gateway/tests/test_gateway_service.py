@@ -75,7 +75,9 @@ def test_page_reaches_ocr_byte_for_byte_and_its_text_the_others(gateway, world):
 
 
 def test_embedding_and_summarizer_are_asked_at_the_same_time(gateway, world):
-    meeting = threading.Barrier(2, timeout=5)  # breaks, and fails the request, unless both are asked before either has answered
+    meeting = threading.Barrier(
+        2, timeout=5
+    )  # breaks, and fails the request, unless both are asked before either has answered
     world.say(NAMES["embedding"], "/embed", lambda _: (meeting.wait(), {"embedding": [1.0]})[1])
     world.say(NAMES["summarizer"], "/summarize", lambda _: (meeting.wait(), {"summary": "s", "served_by": {}})[1])
 
@@ -83,8 +85,29 @@ def test_embedding_and_summarizer_are_asked_at_the_same_time(gateway, world):
 
 
 def test_every_answer_carries_the_release(gateway):
-    for answer in (post(gateway), post(gateway, b""), gateway.get("/nothing"), gateway.get("/healthz"), gateway.get("/documents")):
+    for answer in (
+        post(gateway),
+        post(gateway, b""),
+        gateway.get("/nothing"),
+        gateway.get("/healthz"),
+        gateway.get("/documents"),
+    ):
         assert answer.headers["x-lockstep-release"] == "gateway-0123456789"
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"hello\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"POST /documents HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000],
+)
+def test_what_is_not_http_gets_a_problem_with_the_release(gateway, junk):
+    with gateway.connect() as connection:
+        connection.sendall(junk)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"x-lockstep-release: gateway-0123456789" in head
+    assert b'"fix"' in body
 
 
 def png_header(width, height):
@@ -98,26 +121,29 @@ def gif():
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("body", "media", "status"), [
-    (b"", "image/png", 400),
-    (b"hello", "image/png", 422),
-    (b"\x00" * 5000, "image/jpeg", 422),
-    (gif(), "image/png", 422),
-    (PAGE, "image/jpeg", 415),
-    (JPEG, "image/png", 415),
-    (PAGE, "application/json", 415),
-    (PAGE, "", 415),
-    (PAGE[:8], "image/png", 422),
-    (PAGE[:20], "image/png", 422),
-    (PAGE[: len(PAGE) // 2], "image/png", 422),
-    (PAGE[:-12], "image/png", 422),
-    (PAGE[:200] + b"\x00" + PAGE[201:], "image/png", 422),
-    (JPEG[: len(JPEG) // 2], "image/jpeg", 422),
-    (JPEG[:100], "image/jpeg", 422),
-    (png_header(60_000, 60_000) + PAGE[33:], "image/png", 422),
-    (png_header(6_000, 6_000) + PAGE[33:], "image/png", 413),
-    (png_header(0, 10) + PAGE[33:], "image/png", 422),
-])
+@pytest.mark.parametrize(
+    ("body", "media", "status"),
+    [
+        (b"", "image/png", 400),
+        (b"hello", "image/png", 422),
+        (b"\x00" * 5000, "image/jpeg", 422),
+        (gif(), "image/png", 422),
+        (PAGE, "image/jpeg", 415),
+        (JPEG, "image/png", 415),
+        (PAGE, "application/json", 415),
+        (PAGE, "", 415),
+        (PAGE[:8], "image/png", 422),
+        (PAGE[:20], "image/png", 422),
+        (PAGE[: len(PAGE) // 2], "image/png", 422),
+        (PAGE[:-12], "image/png", 422),
+        (PAGE[:200] + b"\x00" + PAGE[201:], "image/png", 422),
+        (JPEG[: len(JPEG) // 2], "image/jpeg", 422),
+        (JPEG[:100], "image/jpeg", 422),
+        (png_header(60_000, 60_000) + PAGE[33:], "image/png", 422),
+        (png_header(6_000, 6_000) + PAGE[33:], "image/png", 413),
+        (png_header(0, 10) + PAGE[33:], "image/png", 422),
+    ],
+)
 def test_bad_page_gets_a_4xx_problem_and_reaches_no_model(gateway, world, keeps_contract, body, media, status):
     answer = post(gateway, body, media)
 
@@ -143,23 +169,30 @@ def test_50_megabytes_are_refused_in_bounded_memory(gateway, keeps_contract, is_
 def test_sender_that_leaves_early_disturbs_nobody(gateway):
     for _ in range(20):
         with gateway.connect() as connection:
-            connection.sendall(b"POST /documents HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 9999\r\n\r\nabc")
+            connection.sendall(
+                b"POST /documents HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 9999\r\n\r\nabc"
+            )
 
     assert post(gateway).status_code == 200
     assert "bug" not in gateway.log.read_text()
 
 
-@pytest.mark.parametrize(("component", "path", "answer", "status", "expected"), [
-    ("ocr", "/read", {"error": {"what": "broken file", "fix": "send it whole"}}, 422, 422),
-    ("ocr", "/read", {}, 200, 502),
-    ("ocr", "/read", {}, 500, 502),
-    ("ocr", "/read", {"text": "  \n"}, 200, 422),
-    ("embedding", "/embed", {"embedding": None}, 200, 502),
-    ("embedding", "/embed", {"error": {"what": "busy", "fix": "wait"}}, 503, 503),
-    ("summarizer", "/summarize", {"summary": "x"}, 200, 502),
-    ("summarizer", "/summarize", [], 200, 502),
-])
-def test_failure_of_a_callee_names_its_instance(gateway, world, keeps_contract, component, path, answer, status, expected):
+@pytest.mark.parametrize(
+    ("component", "path", "answer", "status", "expected"),
+    [
+        ("ocr", "/read", {"error": {"what": "broken file", "fix": "send it whole"}}, 422, 422),
+        ("ocr", "/read", {}, 200, 502),
+        ("ocr", "/read", {}, 500, 502),
+        ("ocr", "/read", {"text": "  \n"}, 200, 422),
+        ("embedding", "/embed", {"embedding": None}, 200, 502),
+        ("embedding", "/embed", {"error": {"what": "busy", "fix": "wait"}}, 503, 503),
+        ("summarizer", "/summarize", {"summary": "x"}, 200, 502),
+        ("summarizer", "/summarize", [], 200, 502),
+    ],
+)
+def test_failure_of_a_callee_names_its_instance(
+    gateway, world, keeps_contract, component, path, answer, status, expected
+):
     world.say(NAMES[component], path, answer, status)
 
     got = post(gateway)
@@ -210,7 +243,8 @@ def request(connection):
     return answer
 
 
-def test_connection_is_closed_by_its_first_response_after_the_maximum_age(launch, gateway):
+@pytest.mark.usefixtures("gateway")
+def test_connection_is_closed_by_its_first_response_after_the_maximum_age(launch):
     aging = launch(MAX_CONNECTION_AGE_SECONDS="0.4").wait_ready()
     connection = http.client.HTTPConnection(urlsplit(aging.url).netloc, timeout=5)
 
@@ -223,7 +257,8 @@ def test_connection_is_closed_by_its_first_response_after_the_maximum_age(launch
     assert connection.sock is None
 
 
-def test_request_that_runs_when_its_connection_gets_old_is_answered_and_then_closed(launch, gateway, world):
+@pytest.mark.usefixtures("gateway")
+def test_request_that_runs_when_its_connection_gets_old_is_answered_and_then_closed(launch, world):
     world.say("ocr-slow000000", "/read", lambda _: time.sleep(0.9) or {"text": "x"})
     aging = launch(MAX_CONNECTION_AGE_SECONDS="0.3", OCR_URL="http://ocr-slow000000").wait_ready()
 
@@ -232,7 +267,8 @@ def test_request_that_runs_when_its_connection_gets_old_is_answered_and_then_clo
     assert (answer.status, answer.getheader("connection")) == (200, "close")
 
 
-def test_idle_connection_is_closed_soon_after_the_maximum_age(launch, gateway):
+@pytest.mark.usefixtures("gateway")
+def test_idle_connection_is_closed_soon_after_the_maximum_age(launch):
     aging = launch(MAX_CONNECTION_AGE_SECONDS="0.3").wait_ready()
     started = time.monotonic()
     with aging.connect() as fresh:
@@ -245,7 +281,8 @@ def test_idle_connection_is_closed_soon_after_the_maximum_age(launch, gateway):
         assert 0.3 < time.monotonic() - started < 2
 
 
-def test_busy_client_with_kept_connections_loses_no_request_to_their_age(launch, gateway):
+@pytest.mark.usefixtures("gateway")
+def test_busy_client_with_kept_connections_loses_no_request_to_their_age(launch):
     aging = launch(MAX_CONNECTION_AGE_SECONDS="0.2").wait_ready()
     deadline, answers = time.monotonic() + 1.5, []
     while time.monotonic() < deadline:
@@ -259,7 +296,8 @@ def test_openapi_equals_the_committed_contract(gateway, committed_contract):
     assert gateway.get("/openapi.json").json() == committed_contract
 
 
-def test_gateway_finishes_a_running_document_on_sigterm(launch, world, gateway):
+@pytest.mark.usefixtures("gateway")
+def test_gateway_finishes_a_running_document_on_sigterm(launch, world):
     entered, answers = threading.Event(), []
 
     def slow(_body):
@@ -280,8 +318,15 @@ def test_gateway_finishes_a_running_document_on_sigterm(launch, world, gateway):
 
 
 def gate(world, url="http://gateway-0123456789", deadline="0.5"):
-    environment = {"ROOT_URL": url, "GATE_DEADLINE_SECONDS": deadline, "http_proxy": world.url, "PYTHONPATH": str(COMPONENT / "src")}
-    return subprocess.run([sys.executable, "-m", "gateway.gate"], env=environment, capture_output=True, text=True, check=False)
+    environment = {
+        "ROOT_URL": url,
+        "GATE_DEADLINE_SECONDS": deadline,
+        "http_proxy": world.url,
+        "PYTHONPATH": str(COMPONENT / "src"),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.gate"], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_gate_passes_a_root_that_answers_and_tries_until_it_does(world, gateway):
@@ -293,12 +338,21 @@ def test_gate_passes_a_root_that_answers_and_tries_until_it_does(world, gateway)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("break_it", "complaint"), [
-    (lambda world: world.say(NAMES["ocr"], "/read", {"text": "something else"}), "the page says"),
-    (lambda world: world.say(NAMES["summarizer"], "/summarize", {"summary": "", "served_by": {}}), "the summary or the embedding is empty"),
-    (lambda world: world.say(NAMES["embedding"], "/embed", {"embedding": [0.0]}), "the summary or the embedding is empty"),
-    (lambda world: world.hosts.pop(NAMES["ocr"]), "status 50"),
-])
+@pytest.mark.parametrize(
+    ("break_it", "complaint"),
+    [
+        (lambda world: world.say(NAMES["ocr"], "/read", {"text": "something else"}), "the page says"),
+        (
+            lambda world: world.say(NAMES["summarizer"], "/summarize", {"summary": "", "served_by": {}}),
+            "the summary or the embedding is empty",
+        ),
+        (
+            lambda world: world.say(NAMES["embedding"], "/embed", {"embedding": [0.0]}),
+            "the summary or the embedding is empty",
+        ),
+        (lambda world: world.hosts.pop(NAMES["ocr"]), "status 50"),
+    ],
+)
 def test_gate_refuses_a_root_whose_answer_is_wrong(world, gateway, break_it, complaint):
     world.route("gateway-0123456789", gateway)
     break_it(world)

@@ -4,9 +4,10 @@ import pytest
 
 DOCUMENT = """Dear Sir or Madam.
 
-Thank you for your letter. The board approved the new bridge. The total amount is 4,200.00 EUR. Coffee was served in the lobby.
-Payment is due on 3 May 2027. Your contact is Elena Fischer in the sales department. The inspection revealed cracks in the pump.
-The garden behind the Oslo office is open to guests. We look forward to hearing from you."""
+Thank you for your letter. The board approved the new bridge. The total amount is 4,200.00 EUR.
+Coffee was served in the lobby. Payment is due on 3 May 2027. Your contact is Elena Fischer in the sales department.
+The inspection revealed cracks in the pump. The garden behind the Oslo office is open to guests.
+We look forward to hearing from you."""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +41,16 @@ def test_instruction_says_how_many_sentences(llm):
     assert three.count(". ") >= 2
 
 
-@pytest.mark.parametrize(("wanted", "sentence"), [
-    ("the amounts", "The total amount is 4,200.00 EUR."),
-    ("due dates and deadlines", "Payment is due on 3 May 2027."),
-    ("names of the people involved", "Your contact is Elena Fischer in the sales department."),
-    ("problems and defects", "The inspection revealed cracks in the pump."),
-    ("decisions", "The board approved the new bridge."),
-])
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("the amounts", "The total amount is 4,200.00 EUR."),
+        ("due dates and deadlines", "Payment is due on 3 May 2027."),
+        ("names of the people involved", "Your contact is Elena Fischer in the sales department."),
+        ("problems and defects", "The inspection revealed cracks in the pump."),
+        ("decisions", "The board approved the new bridge."),
+    ],
+)
 def test_instruction_says_what_matters(llm, wanted, sentence):
     assert content(ask(llm, f"Summarise this in one sentence. Focus on {wanted}.")) == sentence
 
@@ -76,21 +80,26 @@ def test_max_tokens_cuts_and_says_so(llm):
     assert len(content(answer).split()) <= 5
 
 
-@pytest.mark.parametrize("document", ["", "   \n\n ", "{{document}} ${HOME} ---\n---", "....!!!???", "漢字。", "x" * 50_000, "\x00"])
+@pytest.mark.parametrize(
+    "document", ["", "   \n\n ", "{{document}} ${HOME} ---\n---", "....!!!???", "漢字。", "x" * 50_000, "\x00"]
+)
 def test_any_document_gets_an_answer(llm, keeps_contract, document):
     keeps_contract(ask(llm, "Summarise this in two sentences.", document))
 
 
-@pytest.mark.parametrize(("body", "status"), [
-    ({"model": "extractive", "messages": []}, 400),
-    ({"model": "extractive"}, 400),
-    ({"model": "extractive", "messages": [{"role": "system", "content": "x"}]}, 400),
-    ({"model": "extractive", "messages": ["x"]}, 400),
-    ({"model": "gpt", "messages": [{"role": "user", "content": "x"}]}, 404),
-    ({"model": "extractive", "messages": [{"role": "user", "content": "x"}], "stream": True}, 400),
-    ({"model": "extractive", "messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}, 400),
-    ([], 422),
-])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"model": "extractive", "messages": []}, 400),
+        ({"model": "extractive"}, 400),
+        ({"model": "extractive", "messages": [{"role": "system", "content": "x"}]}, 400),
+        ({"model": "extractive", "messages": ["x"]}, 400),
+        ({"model": "gpt", "messages": [{"role": "user", "content": "x"}]}, 404),
+        ({"model": "extractive", "messages": [{"role": "user", "content": "x"}], "stream": True}, 400),
+        ({"model": "extractive", "messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}, 400),
+        ([], 422),
+    ],
+)
 def test_bad_requests_get_an_openai_error(llm, keeps_contract, body, status):
     answer = llm.post("/v1/chat/completions", json=body)
 
@@ -116,6 +125,11 @@ def test_llm_drains_on_sigterm(start, weights, drains):
     server = start("llm", LOCKSTEP_WEIGHTS=weights("llm/weights/llm.npz.dvc")).wait_ready()
     messages = [{"role": "user", "content": "Summarise this in one sentence.\n\n" + DOCUMENT}]
 
-    answer = drains(server, "/v1/chat/completions", "application/json", json.dumps({"model": "extractive", "messages": messages}).encode())
+    answer = drains(
+        server,
+        "/v1/chat/completions",
+        "application/json",
+        json.dumps({"model": "extractive", "messages": messages}).encode(),
+    )
 
     assert answer.startswith(b"HTTP/1.1 200")

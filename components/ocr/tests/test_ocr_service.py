@@ -6,7 +6,9 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-ACTIVE, FIRST, SECOND = (f"ocr/{place}/ocr.npz.dvc" for place in ("weights", "training/versions/1", "training/versions/2"))
+ACTIVE, FIRST, SECOND = (
+    f"ocr/{place}/ocr.npz.dvc" for place in ("weights", "training/versions/1", "training/versions/2")
+)
 LINES = [
     "The board approved the new bridge.",
     "Payment of 4,250.00 EUR is due on 14 May 2026.",
@@ -59,10 +61,20 @@ def test_read_keeps_an_empty_line_where_the_page_has_a_gap(ocr):
     assert "\n\n" in read(ocr, page([LINES[0], "", "", LINES[3]])).json()["text"]
 
 
-@pytest.mark.parametrize("image", [
-    Image.new("L", (800, 500), 255), Image.new("L", (800, 500), 0), Image.new("L", (1, 1), 0), Image.new("RGBA", (30, 30)),
-    Image.new("1", (9, 700), 1), Image.linear_gradient("L"), Image.effect_noise((300, 300), 90), Image.radial_gradient("L"),
-], ids=["white", "black", "dot", "clear", "narrow", "gradient", "noise", "radial"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.new("L", (800, 500), 255),
+        Image.new("L", (800, 500), 0),
+        Image.new("L", (1, 1), 0),
+        Image.new("RGBA", (30, 30)),
+        Image.new("1", (9, 700), 1),
+        Image.linear_gradient("L"),
+        Image.effect_noise((300, 300), 90),
+        Image.radial_gradient("L"),
+    ],
+    ids=["white", "black", "dot", "clear", "narrow", "gradient", "noise", "radial"],
+)
 def test_read_answers_for_any_image(ocr, keeps_contract, image):
     buffer = BytesIO()
     image.save(buffer, "PNG")
@@ -77,7 +89,9 @@ def test_read_of_a_blank_page_is_empty(ocr):
     assert read(ocr, page([])).json() == {"text": ""}
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"hello", page(LINES)[:1000], page(LINES, kind="JPEG")[:4000], page(LINES)[8:]])
+@pytest.mark.parametrize(
+    "data", [b"", b"GIF89a", b"hello", page(LINES)[:1000], page(LINES, kind="JPEG")[:4000], page(LINES)[8:]]
+)
 def test_read_refuses_what_is_not_a_whole_image(ocr, keeps_contract, data):
     answer = read(ocr, data)
 
@@ -95,6 +109,21 @@ def test_read_refuses_a_decompression_bomb_before_decoding_it(ocr, keeps_contrac
 
     keeps_contract(answer)
     assert answer.status_code in {413, 422}
+    assert ocr.peak_memory() < 200 * 1024 * 1024
+
+
+def test_read_refuses_a_page_of_dots_in_bounded_memory(ocr, keeps_contract):
+    tile = Image.new("L", (4, 12), 255)
+    tile.paste(0, (0, 0, 1, 6))
+    rows = b"".join(tile.crop((0, y, 4, y + 1)).tobytes() * 1000 for y in range(12))
+    dots = Image.frombytes("L", (4000, 3000), rows * 250)
+    buffer = BytesIO()
+    dots.save(buffer, "PNG")
+
+    answer = read(ocr, buffer.getvalue())
+
+    keeps_contract(answer)
+    assert (answer.status_code, "marks" in answer.json()["error"]["what"]) == (422, True)
     assert ocr.peak_memory() < 200 * 1024 * 1024
 
 

@@ -6,14 +6,18 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 from pages import font
+from PIL import Image, ImageDraw
 
 COMPONENTS = Path(__file__).parents[2]
 PAGES = COMPONENTS / "gateway" / "tests" / "pages"
 # name -> font, size, format, text; an empty line is a paragraph's end
 TEXTS = {
-    "invoice": ("dejavu-sans", 18, "PNG", """\
+    "invoice": (
+        "dejavu-sans",
+        18,
+        "PNG",
+        """\
         Invoice 2026-1187
 
         Larsen Pump Service, Oslo
@@ -24,29 +28,48 @@ TEXTS = {
         Replacement valve 4 86.50 EUR
         Travel 1 120.00 EUR
 
-        The total amount is 946.00 EUR including tax. Payment is due on 14 March 2026. Please transfer the amount to our bank
-        account and name the invoice number. Thank you for your order."""),
-    "letter": ("source-sans", 20, "PNG", """\
+        The total amount is 946.00 EUR including tax. Payment is due on 14 March 2026. Please transfer
+        the amount to our bank account and name the invoice number. Thank you for your order.""",
+    ),
+    "letter": (
+        "source-sans",
+        20,
+        "PNG",
+        """\
         Dear Ms. Jansen,
 
-        thank you for your letter. We hope that you are well. The board approved the extension of the warehouse lease on Monday.
-        The contract ends on 30 September 2028. The rent rose to 4,150.00 EUR per month. Your contact is Elena Fischer in the sales
-        department. As you know our company values good service. Please return the signed copy to us by 1 June 2026.
+        thank you for your letter. We hope that you are well. The board approved the extension of the
+        warehouse lease on Monday. The contract ends on 30 September 2028. The rent rose to 4,150.00 EUR
+        per month. Your contact is Elena Fischer in the sales department. As you know our company values
+        good service. Please return the signed copy to us by 1 June 2026.
 
         With kind regards,
-        Karim Novak"""),
-    "report": ("aileron", 19, "JPEG", """\
+        Karim Novak""",
+    ),
+    "report": (
+        "aileron",
+        19,
+        "JPEG",
+        """\
         Report on the quarter
 
-        The weather was mild and the visitors were pleased. Revenue reached $1,284,000.00 in the quarter. The inspection revealed
-        cracks in the bridge near the station. Management has decided to stop the conveyor belt until the repair is finished.
-        Work starts on 5 May 2026 and takes six weeks. The project is led by Maria Tanaka. Coffee was served in the lobby."""),
-    "minutes": ("source-serif", 20, "JPEG", """\
+        The weather was mild and the visitors were pleased. Revenue reached $1,284,000.00 in the
+        quarter. The inspection revealed cracks in the bridge near the station. Management has decided
+        to stop the conveyor belt until the repair is finished. Work starts on 5 May 2026 and takes six
+        weeks. The project is led by Maria Tanaka. Coffee was served in the lobby.""",
+    ),
+    "minutes": (
+        "source-serif",
+        20,
+        "JPEG",
+        """\
         Minutes of the meeting
 
-        The meeting was opened by George Haas at nine. The agenda was read and approved. The team decided to replace the heating
-        system before winter. The price is 38,400.00 EUR plus tax. The next meeting takes place on 21 October 2026. There is a
-        danger that the old boiler stops. Walter Diaz will ask two suppliers for an offer."""),
+        The meeting was opened by George Haas at nine. The agenda was read and approved. The team
+        decided to replace the heating system before winter. The price is 38,400.00 EUR plus tax. The
+        next meeting takes place on 21 October 2026. There is a danger that the old boiler stops. Walter
+        Diaz will ask two suppliers for an offer.""",
+    ),
 }
 GATE = ("Invoice 4711", "", "The total amount is 250.00 EUR.", "Payment is due on 1 June 2026.")
 

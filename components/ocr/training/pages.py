@@ -10,7 +10,7 @@ import font_hanken_grotesk
 import font_manrope
 import font_source_sans_pro
 import font_source_serif_pro
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -21,7 +21,7 @@ CHARACTERS = " etaoinshrdlucmfwypvbgkjqxzETAOINSHRDLUCMFWYPVBGKJQXZ0123456789.,:
 
 def _fonts() -> dict[str, str | None]:
     """Name -> file of each font; None is the one embedded in Pillow."""
-    dejavu = Path(matplotlib.get_data_path()) / "fonts/ttf"
+    dejavu = Path(mpl.get_data_path()) / "fonts/ttf"
 
     def packaged(module: object, name: str) -> str:
         return str(Path(str(module.__file__)).parent / "files" / name)  # type: ignore[attr-defined]
@@ -48,7 +48,11 @@ FONTS = _fonts()
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """A font at a size in pixels, laid out the basic way (the same with and without libraqm)."""
     path = FONTS[name]
-    loaded = ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+    loaded = (
+        ImageFont.load_default(size)
+        if path is None
+        else ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+    )
     assert isinstance(loaded, ImageFont.FreeTypeFont)
     return loaded
 
@@ -87,7 +91,9 @@ class Page:
 
 
 def make_page(rng: Generator, fonts: list[str], words: list[str], *, noisy: bool) -> Page:
-    """A page of random business prose, numbers and codes in one font, one or two sizes; `noisy` adds what a scanner adds."""
+    """A page of random business prose, numbers and codes in one font, one or two sizes; `noisy` adds what a scanner
+    adds.
+    """
     name, size = str(rng.choice(fonts)), int(rng.integers(15, 27))
     image = Image.new("L", (800, 500), int(rng.integers(235, 256)))
     draw, prints, y = ImageDraw.Draw(image), [], int(rng.integers(10, 40))
@@ -123,10 +129,37 @@ def _token(rng: Generator, words: list[str]) -> str:
         return word + str(rng.choice(list(".,:;!?,.,."), shuffle=False))
     if kind < 0.92:
         n = float(rng.integers(1, 10**6)) / 100
-        return str(rng.choice([f"{n:,.2f}", f"{int(n)}", f"{n:.2f} EUR", f"${n:,.2f}", f"€{n:.0f}", f"{n % 100:.1f}%", f"{int(n) % 28 + 1}.{int(n) % 12 + 1}.2026"]))
+        return str(
+            rng.choice(
+                [
+                    f"{n:,.2f}",
+                    f"{int(n)}",
+                    f"{n:.2f} EUR",
+                    f"${n:,.2f}",
+                    f"€{n:.0f}",
+                    f"{n % 100:.1f}%",
+                    f"{int(n) % 28 + 1}.{int(n) % 12 + 1}.2026",
+                ]
+            )
+        )
     other = str(rng.choice(words))
     code = "".join(rng.choice(list(CHARACTERS[1:]), int(rng.integers(2, 7))))
-    return str(rng.choice([f"({word})", f"'{word}'", f"{word}-{other}", f"{word}/{other}", f"{word} & {other}", f"{word}@{other}.com", f"#{code}", code, f"{word}'s", f"+{word}="]))
+    return str(
+        rng.choice(
+            [
+                f"({word})",
+                f"'{word}'",
+                f"{word}-{other}",
+                f"{word}/{other}",
+                f"{word} & {other}",
+                f"{word}@{other}.com",
+                f"#{code}",
+                code,
+                f"{word}'s",
+                f"+{word}=",
+            ]
+        )
+    )
 
 
 def _scanned(rng: Generator, image: Image.Image) -> Image.Image:

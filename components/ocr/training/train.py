@@ -1,34 +1,38 @@
-"""Trains one version of the ocr weights: `python components/ocr/training/train.py 1` (or 2), from the repository's root.
+"""Trains one version of the ocr weights: `PYTHONPATH=components/ocr/src python components/ocr/training/train.py 1`
+(or 2), from the repository's root.
 
-Pages are rendered, cut by the component's own layout code, and each segment labelled with the characters whose middle it holds.
-Writes out/<version>/ocr.npz and metrics of pages that training never saw: other words, and fonts held out as well.
+Pages are rendered, cut by the component's own layout code, and each segment labelled with the characters whose
+middle it holds. Writes out/<version>/ocr.npz and metrics of pages that training never saw: other words, and
+fonts held out as well.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "src"))
-
 import numpy as np
 import yaml
-from pages import CHARACTERS, FONTS, WORDS, Page, Print, make_page
-
 from ocr.cutting import candidate_cuts
 from ocr.layout import COLUMNS, GEOMETRY, ROWS, Line, find_lines, glyph_features, ink_of
 from ocr.reader import REJECT, Reader, load
+from pages import CHARACTERS, FONTS, WORDS, Page, Print, make_page
 
+HERE = Path(__file__).parent
 SPLIT = int(len(WORDS) * 0.8)
 ORDER = np.random.default_rng(0).permutation(len(WORDS))
 TRAIN_WORDS, TEST_WORDS = ([WORDS[i] for i in part] for part in (ORDER[:SPLIT], ORDER[SPLIT:]))
 
 
-def labelled(rng: np.random.Generator, page: Page, ink: np.ndarray) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """Features and label of each segment and of pieces of some, and gap features with whether each gap holds a space."""
+def labelled(
+    rng: np.random.Generator, page: Page, ink: np.ndarray
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    """Features and label of each segment and of pieces of some, and gap features with whether each gap holds a
+    space.
+    """
     lines, labels, gaps, spaces = [], [], [], []
     for line in find_lines(ink):
         printed = _print_of(page, line)
@@ -42,8 +46,12 @@ def labelled(rng: np.random.Generator, page: Page, ink: np.ndarray) -> tuple[np.
     return glyph_features(ink, lines), labels, np.concatenate(gaps), np.concatenate(spaces)
 
 
-def _pieces(rng: np.random.Generator, ink: np.ndarray, line: Line, printed: Print, labels: list[str]) -> tuple[list[Line], list[str]]:
-    """Touching characters cut where their ink is least, each with its label; and single ones cut wrongly, to be rejected."""
+def _pieces(
+    rng: np.random.Generator, ink: np.ndarray, line: Line, printed: Print, labels: list[str]
+) -> tuple[list[Line], list[str]]:
+    """Touching characters cut where their ink is least, each with its label; and single ones cut wrongly, to be
+    rejected.
+    """
     ranges, found, middles = [], [], printed.centres()
     for i, label in enumerate(labels):
         left, right = int(line.left[i]), int(line.right[i])
@@ -51,11 +59,11 @@ def _pieces(rng: np.random.Generator, ink: np.ndarray, line: Line, printed: Prin
         if len(label) > 1 and len(inside) == len(label):
             profile = ink[line.rows, left:right].sum(axis=0, dtype=np.int32)
             edges = [left]
-            for a, b in zip(inside, inside[1:], strict=False):
+            for a, b in pairwise(inside):
                 low, high = int(a - left) + 1, max(int(b - left), int(a - left) + 2)
                 edges.append(left + low + int(profile[low:high].argmin()))
             cuts = [*edges, right]
-            ranges += list(zip(cuts, cuts[1:], strict=False))
+            ranges += list(pairwise(cuts))
             found += list(label)
         elif len(label) == 1 and rng.random() < 0.25 and (cuts := candidate_cuts(ink, line, i)):
             at = int(rng.choice(cuts))
@@ -98,11 +106,17 @@ def dataset(rng: np.random.Generator, settings: dict[str, Any]) -> tuple[np.ndar
     return np.concatenate(features), [s for part in labels for s in part], np.concatenate(gaps), np.concatenate(spaces)
 
 
-def fit(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, classes: int, settings: dict[str, Any]) -> dict[str, np.ndarray]:
+def fit(
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, classes: int, settings: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """A two-layer network by Adam with a falling step; deterministic for one seed and one BLAS thread."""
     width = settings["hidden"]
-    w = {"hidden": rng.normal(0, np.sqrt(2 / x.shape[1]), (x.shape[1], width)), "hidden_bias": np.zeros(width),
-         "output": rng.normal(0, np.sqrt(1 / width), (width, classes)), "output_bias": np.zeros(classes)}
+    w = {
+        "hidden": rng.normal(0, np.sqrt(2 / x.shape[1]), (x.shape[1], width)),
+        "hidden_bias": np.zeros(width),
+        "output": rng.normal(0, np.sqrt(1 / width), (width, classes)),
+        "output_bias": np.zeros(classes),
+    }
     w = {k: v.astype(np.float32) for k, v in w.items()}
     first, second = ({k: np.zeros_like(v) for k, v in w.items()} for _ in range(2))
     batch, step, steps = 512, 0, settings["epochs"] * (len(x) // 512)
@@ -176,26 +190,44 @@ def main(version: str) -> None:
     settings = all_settings[f"version-{version}"]
     rng = np.random.default_rng(settings["seed"])
     x, texts, gaps, spaces = dataset(rng, settings)
-    labels = [*CHARACTERS[1:], "", REJECT]  # "" is half of a character; touching characters are to be rejected, so that they are cut
+    labels = [
+        *CHARACTERS[1:],
+        "",
+        REJECT,
+    ]  # "" is half of a character; touching characters are to be rejected, so that they are cut
     known = {s: i for i, s in enumerate(labels)}
     weights = fit(rng, x, np.array([known.get(s, len(labels) - 1) for s in texts]), len(labels), settings)
     lines = [p.text for _ in range(100) for p in make_page(rng, ["aileron"], TRAIN_WORDS, noisy=False).prints]
     path = HERE / "out" / version / "ocr.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     halves = {k: v.astype(np.float16) for k, v in (weights | {"pairs": pairs(lines)}).items()}
-    np.savez(path, **halves, labels=np.array(labels), characters=np.array(CHARACTERS), space=fit_spaces(gaps, spaces),
-             pair_weight=np.array(settings["pair_weight"]))
+    np.savez(
+        path,
+        **halves,
+        labels=np.array(labels),
+        characters=np.array(CHARACTERS),
+        space=fit_spaces(gaps, spaces),
+        pair_weight=np.array(settings["pair_weight"]),
+    )
     reader, trained = Reader(load(path)), settings["fonts"]
     others = [f for f in FONTS if f not in all_settings["version-2"]["fonts"]]
     metrics = {
         "measured": "character error rate: edit distance / printed characters, 30 rendered 800x500 pages per row; "
-                    "their words are the fifth that no training page has; seed 1000",
-        "version": int(version), "segments": len(texts), "touching": sum(len(s) > 1 for s in texts), "labels": len(labels),
-        "features": ROWS * COLUMNS + GEOMETRY, "bytes": path.stat().st_size,
+        "their words are the fifth that no training page has; seed 1000",
+        "version": int(version),
+        "segments": len(texts),
+        "touching": sum(len(s) > 1 for s in texts),
+        "labels": len(labels),
+        "features": ROWS * COLUMNS + GEOMETRY,
+        "bytes": path.stat().st_size,
         "character_error_rate": {
             "clean_pages_trained_fonts": error_rate(reader, trained, 1000, noisy=False),
-            "clean_pages_all_fonts_of_version_2": error_rate(reader, all_settings["version-2"]["fonts"], 1000, noisy=False),
-            "scanned_pages_all_fonts_of_version_2": error_rate(reader, all_settings["version-2"]["fonts"], 1000, noisy=True),
+            "clean_pages_all_fonts_of_version_2": error_rate(
+                reader, all_settings["version-2"]["fonts"], 1000, noisy=False
+            ),
+            "scanned_pages_all_fonts_of_version_2": error_rate(
+                reader, all_settings["version-2"]["fonts"], 1000, noisy=True
+            ),
             "clean_pages_fonts_of_no_version": error_rate(reader, others, 1000, noisy=False),
         },
         "fonts_of_no_version": others,

@@ -21,7 +21,11 @@ class Embedding:
     async def embed(self, request: Request) -> dict[str, Any]:
         """The text's unit vector; computed at once, for it takes less time than a thread would."""
         vector = self.model.embed(await request.text(MAX_BYTES))
-        return {"embedding": [round(float(x), 6) for x in vector], "dimension": self.model.dimension, "model": "hashed-projection"}
+        return {
+            "embedding": [round(float(x), 6) for x in vector],
+            "dimension": self.model.dimension,
+            "model": "hashed-projection",
+        }
 
 
 def main() -> None:

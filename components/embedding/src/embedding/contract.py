@@ -13,7 +13,11 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
-TEXT: dict[str, Any] = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+TEXT: dict[str, Any] = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"type": "string", "minLength": 1}},
+}
 VECTOR: dict[str, Any] = {
     "type": "object",
     "required": ["embedding", "dimension", "model"],
@@ -26,7 +30,10 @@ VECTOR: dict[str, Any] = {
 
 
 def _json(description: str, name: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
 
 
 CONTRACT: dict[str, Any] = {
@@ -37,7 +44,10 @@ CONTRACT: dict[str, Any] = {
             "post": {
                 "operationId": "embed",
                 "summary": "The vector of a text",
-                "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}}},
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}},
+                },
                 "responses": {
                     "200": _json("the vector", "Vector"),
                     "413": _json("the body has too many bytes", "Problem"),

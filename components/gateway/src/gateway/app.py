@@ -12,7 +12,7 @@ from gateway.aging import aging_protocol
 from gateway.callee import Callee, callee, client
 from gateway.contract import CONTRACT
 from gateway.page import MAX_BYTES, check_page
-from gateway.service import Refusal, Request, Service, environment, serve
+from gateway.service import RefusalError, Request, Service, environment, serve
 
 CALLEES = ("ocr", "embedding", "summarizer")
 
@@ -46,7 +46,12 @@ class Gateway:
         read = await self.callees["ocr"].post("/read", content=page, headers={"content-type": media})
         text = _field(read, "text", str, self.callees["ocr"])
         if not text.strip():
-            raise Refusal(422, "no text was found on the page", "send an upright page with printed text", self.callees["ocr"].instance)
+            raise RefusalError(
+                422,
+                "no text was found on the page",
+                "send an upright page with printed text",
+                self.callees["ocr"].instance,
+            )
         embedded, summed = await _both(
             self.callees["embedding"].post("/embed", json={"text": text}),
             self.callees["summarizer"].post("/summarize", json={"text": text}),
@@ -65,14 +70,16 @@ async def _both(first: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = group.create_task(first), group.create_task(second)
-    except* Refusal as refused:
+    except* RefusalError as refused:
         raise refused.exceptions[0] from None
     return tasks[0].result(), tasks[1].result()
 
 
 def _field(answer: dict[str, Any], name: str, kind: type, source: Callee) -> Any:
     if not isinstance(answer.get(name), kind):
-        raise Refusal(502, f"{source.name} answered without a {kind.__name__} '{name}'", "compare the contracts", source.instance)
+        raise RefusalError(
+            502, f"{source.name} answered without a {kind.__name__} '{name}'", "compare the contracts", source.instance
+        )
     return answer[name]
 
 
@@ -81,7 +88,12 @@ def main() -> None:
     instance = environment("LOCKSTEP_INSTANCE", "gateway-0123456789")
     gateway = Gateway(instance)
     service = Service(
-        instance, {("POST", "/documents"): gateway.documents}, CONTRACT, lifespan=gateway.lifespan,
-        headers=((b"x-lockstep-release", instance.encode()),), is_ready=False,
+        instance,
+        {("POST", "/documents"): gateway.documents},
+        CONTRACT,
+        lifespan=gateway.lifespan,
+        headers=((b"x-lockstep-release", instance.encode()),),
+        is_ready=False,
     )
-    serve(service, aging_protocol(float(os.environ.get("MAX_CONNECTION_AGE_SECONDS", "1"))))
+    max_age = float(os.environ.get("MAX_CONNECTION_AGE_SECONDS", "1"))
+    serve(service, aging_protocol(max_age, service.headers))

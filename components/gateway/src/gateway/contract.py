@@ -17,7 +17,9 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
-RELEASE = {"x-lockstep-release": {"description": "the instance that answered: the release", "schema": {"type": "string"}}}
+RELEASE = {
+    "x-lockstep-release": {"description": "the instance that answered: the release", "schema": {"type": "string"}}
+}
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -42,7 +44,11 @@ DOCUMENT: dict[str, Any] = {
 }
 CONTRACT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "gateway", "version": "1.0.0", "description": "Takes a scanned page; returns text, embedding and summary."},
+    "info": {
+        "title": "gateway",
+        "version": "1.0.0",
+        "description": "Takes a scanned page; returns text, embedding and summary.",
+    },
     "paths": {
         "/documents": {
             "post": {

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from llm.contract import CONTRACT
 from llm.model import Model, load
-from llm.service import Refusal, Request, Service, environment, serve
+from llm.service import RefusalError, Request, Service, environment, serve
 
 MAX_BYTES = 2 * 1024 * 1024
 
 
-def openai_error(refusal: Refusal) -> dict[str, Any]:
+def openai_error(refusal: RefusalError) -> dict[str, Any]:
     """The body of a refused request, as OpenAI's API has it."""
     kind = "invalid_request_error" if refusal.status < 500 else "server_error"
     message = f"{refusal.problem['what']}.  fix: {refusal.problem['fix']}"
@@ -25,8 +25,8 @@ def openai_error(refusal: Refusal) -> dict[str, Any]:
 def split(messages: list[tuple[str, str]]) -> tuple[str, str]:
     """Instruction and document of a conversation.
 
-    The system (or developer) messages are the instruction and the last user message is the document. Without a system message
-    the user message's first paragraph is the instruction and the rest of it the document.
+    The system (or developer) messages are the instruction and the last user message is the document.
+    Without a system message the user message's first paragraph is the instruction and the rest of it the document.
     """
     system = "\n".join(text for role, text in messages if role in {"system", "developer"})
     user = next((text for role, text in reversed(messages) if role == "user"), "")
@@ -46,38 +46,56 @@ class Completions:
 
     async def models(self, _request: Request) -> dict[str, Any]:
         """The one model there is."""
-        return {"object": "list", "data": [{"id": self.name, "object": "model", "created": self.created, "owned_by": "lockstep"}]}
+        return {
+            "object": "list",
+            "data": [{"id": self.name, "object": "model", "created": self.created, "owned_by": "lockstep"}],
+        }
 
     async def complete(self, request: Request) -> dict[str, Any]:
         """A chat completion whose content is made of the document's own sentences."""
         body = await request.json(MAX_BYTES)
         if body.get("stream"):
-            raise Refusal(400, "this extractive stand-in does not stream", 'send "stream": false')
+            raise RefusalError(400, "this extractive stand-in does not stream", 'send "stream": false')
         if body.get("model") != self.name:
-            raise Refusal(404, f"the model {body.get('model')!r} does not exist here", f'send "model": "{self.name}"')
+            raise RefusalError(
+                404, f"the model {body.get('model')!r} does not exist here", f'send "model": "{self.name}"'
+            )
         limit = body.get("max_completion_tokens", body.get("max_tokens")) or 4096
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise Refusal(400, "max_tokens is not a positive integer", 'send "max_tokens": 256')
+            raise RefusalError(400, "max_tokens is not a positive integer", 'send "max_tokens": 256')
         instruction, document = split(_messages(body.get("messages")))
         content, is_cut = self.model.answer(instruction, document, limit)
         asked, said = len(instruction.split()) + len(document.split()), len(content.split())
         return {
-            "id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion", "created": int(time.time()), "model": self.name,
-            "choices": [{
-                "index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "length" if is_cut else "stop",
-            }],
-            "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said},  # a token is a word here
+            "id": f"chatcmpl-{uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.name,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": content},
+                    "finish_reason": "length" if is_cut else "stop",
+                }
+            ],
+            "usage": {
+                "prompt_tokens": asked,
+                "completion_tokens": said,
+                "total_tokens": asked + said,
+            },  # a token is a word here
         }
 
 
 def _messages(value: Any) -> list[tuple[str, str]]:
-    """Role and text of each message; Refusal 400 for anything else."""
+    """Role and text of each message; RefusalError 400 for anything else."""
     if isinstance(value, list) and value:
         found = [(m.get("role"), _content(m.get("content"))) for m in value if isinstance(m, dict)]
         read = [(role, text) for role, text in found if isinstance(role, str) and text is not None]
         if len(read) == len(value) and any(role == "user" for role, _ in read):
             return read
-    raise Refusal(400, "messages holds no user message with text content", 'send "messages": [{"role": "user", "content": "..."}]')
+    raise RefusalError(
+        400, "messages holds no user message with text content", 'send "messages": [{"role": "user", "content": "..."}]'
+    )
 
 
 def _content(value: Any) -> str | None:

@@ -1,4 +1,6 @@
-"""The contract of llm, as the instance serves it: the part of OpenAI's API it keeps; contract/openapi.yaml is printed from here."""
+"""The contract of llm, as the instance serves it: the part of OpenAI's API it keeps; contract/openapi.yaml is
+printed from here.
+"""
 
 from typing import Any
 
@@ -15,11 +17,16 @@ def _list(name: str) -> dict[str, Any]:
 
 
 def _json(description: str, name: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
 
 
 SCHEMAS: dict[str, Any] = {
-    "Message": _object("role content", role={"type": "string", "enum": ["system", "developer", "user", "assistant"]}, content=STRING),
+    "Message": _object(
+        "role content", role={"type": "string", "enum": ["system", "developer", "user", "assistant"]}, content=STRING
+    ),
     "CompletionRequest": _object(
         "model messages",
         model=STRING,
@@ -34,7 +41,12 @@ SCHEMAS: dict[str, Any] = {
         message=_object("role content", role={"type": "string", "enum": ["assistant"]}, content=STRING),
         finish_reason={"type": "string", "enum": ["stop", "length"]},
     ),
-    "Usage": _object("prompt_tokens completion_tokens total_tokens", prompt_tokens=INTEGER, completion_tokens=INTEGER, total_tokens=INTEGER),
+    "Usage": _object(
+        "prompt_tokens completion_tokens total_tokens",
+        prompt_tokens=INTEGER,
+        completion_tokens=INTEGER,
+        total_tokens=INTEGER,
+    ),
     "Completion": _object(
         "id object created model choices usage",
         id=STRING,
@@ -48,10 +60,17 @@ SCHEMAS: dict[str, Any] = {
     "Models": _object("object data", object=STRING, data=_list("Model")),
     "Error": _object("error", error=_object("message type", message=STRING, type=STRING)),
 }
-REQUEST = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CompletionRequest"}}}}
+REQUEST = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CompletionRequest"}}},
+}
 CONTRACT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "llm", "version": "1.0.0", "description": "Chat completions, answered by an extractive stand-in for a language model."},
+    "info": {
+        "title": "llm",
+        "version": "1.0.0",
+        "description": "Chat completions, answered by an extractive stand-in for a language model.",
+    },
     "paths": {
         "/v1/chat/completions": {
             "post": {
@@ -68,7 +87,11 @@ CONTRACT: dict[str, Any] = {
             },
         },
         "/v1/models": {
-            "get": {"operationId": "listModels", "summary": "The one model", "responses": {"200": _json("the models", "Models")}},
+            "get": {
+                "operationId": "listModels",
+                "summary": "The one model",
+                "responses": {"200": _json("the models", "Models")},
+            },
         },
     },
     "components": {"schemas": SCHEMAS},

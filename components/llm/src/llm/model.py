@@ -1,14 +1,17 @@
-"""The extractive stand-in for a language model: it ranks a document's sentences under an instruction, with trained weights.
+"""The extractive stand-in for a language model: it ranks a document's sentences under an instruction, with trained
+weights.
 
-It writes no words of its own. Instruction and sentence are both turned into hashed words plus a few properties of form;
-a trained bilinear form scores each sentence under the instruction, and a trained classifier reads from the instruction
-how many sentences are wanted. There are no rules about particular words: another instruction changes the answer through the weights.
+It writes no words of its own. Instruction and sentence are both turned into hashed words plus a few properties
+of form; a trained bilinear form scores each sentence under the instruction, and a trained classifier reads from
+the instruction how many sentences are wanted. There are no rules about particular words: another instruction
+changes the answer through the weights.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
 
@@ -17,18 +20,28 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 TOKEN = re.compile(r"[A-Za-z]+|\d+|[$€£%]")
-SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!Mr\.)(?<!Ms\.)(?<!Dr\.)(?<!No\.)(?<!Mrs\.)\s+(?=[A-Z0-9\"'(€$])")
+SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!Mr\.)(?<!Ms\.)(?<!Dr\.)(?<!No\.)(?<!Mrs\.)\s+(?=[A-Z0-9\"'(€$])"
+)
 FORM = (
-    re.compile(r"\d"), re.compile(r"[$€£]|\b(?:EUR|USD|GBP)\b"), re.compile(r"\d+[.,]\d\d\b"), re.compile(r"%|percent"),
-    re.compile(r"\b(?:19|20)\d\d\b"), re.compile(r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"),
-    re.compile(r"\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b"), re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]+|^(?:Mr|Ms|Dr)\b"),
-    re.compile(r"\?"), re.compile(r":"),
+    re.compile(r"\d"),
+    re.compile(r"[$€£]|\b(?:EUR|USD|GBP)\b"),
+    re.compile(r"\d+[.,]\d\d\b"),
+    re.compile(r"%|percent"),
+    re.compile(r"\b(?:19|20)\d\d\b"),
+    re.compile(r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"),
+    re.compile(r"\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b"),
+    re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]+|^(?:Mr|Ms|Dr)\b"),
+    re.compile(r"\?"),
+    re.compile(r":"),
 )
 MOST_SENTENCES = 6
 
 
 def sentences(text: str) -> list[str]:
-    """The text's sentences in order. Wrapped lines are joined; an empty line, or a line well short of the longest, ends a sentence."""
+    """The text's sentences in order. Wrapped lines are joined; an empty line, or a line well short of the longest,
+    ends a sentence.
+    """
     lines = [line.strip() for line in text.splitlines()]
     longest = max((len(line) for line in lines), default=0)
     blocks: list[list[str]] = [[]]
@@ -42,9 +55,11 @@ def sentences(text: str) -> list[str]:
 
 
 def word_ids(text: str, buckets: int) -> list[int]:
-    """Hashed words and word pairs; numbers of two digits and more are all one word, so that no particular one can matter."""
+    """Hashed words and word pairs; numbers of two digits and more are all one word, so that no particular one can
+    matter.
+    """
     words = ["0" if t.isdigit() and len(t) > 1 else t.lower() for t in TOKEN.findall(text)]
-    return [crc32(w.encode()) % buckets for w in words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]]
+    return [crc32(w.encode()) % buckets for w in words + [f"{a} {b}" for a, b in pairwise(words)]]
 
 
 def form_of(sentence: str, place: float) -> list[float]:

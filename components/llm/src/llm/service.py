@@ -25,14 +25,16 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-DISCARD_AT_MOST = 64 * 1024 * 1024  # a refused body is still read so far: closing early would reset the sender's connection
+DISCARD_AT_MOST = (
+    64 * 1024 * 1024
+)  # a refused body is still read so far: closing early would reset the sender's connection
 BODY_SECONDS = 30.0  # a sender slower than this is holding the connection, not using it
 BACKLOG = 1024
 
 log = logging.getLogger("lockstep")
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A request that cannot be answered: the status, what happened, how to fix it, and which instance said so."""
 
     def __init__(self, status: int, what: str, fix: str, instance: str = "") -> None:
@@ -41,7 +43,7 @@ class Refusal(Exception):
         self.problem = {"what": what, "fix": fix} | ({"instance": instance} if instance else {})
 
 
-class ClientLeft(Exception):
+class ClientLeftError(Exception):
     """The sender closed the connection before the whole request had arrived; nobody is left to answer."""
 
 
@@ -53,13 +55,13 @@ class Request:
     receive: Receive
 
     async def body(self, limit: int) -> bytes:
-        """The whole body; Refusal 413 above `limit` bytes, of which no more than `limit` are ever held."""
+        """The whole body; RefusalError 413 above `limit` bytes, of which no more than `limit` are ever held."""
         held, total = bytearray(), 0
         async with asyncio.timeout(BODY_SECONDS):
             while True:
                 message = await self.receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientLeft
+                    raise ClientLeftError
                 chunk = message.get("body", b"")
                 total += len(chunk)
                 if total <= limit:
@@ -69,29 +71,31 @@ class Request:
                 if not message.get("more_body") or total > DISCARD_AT_MOST:
                     break
         if total > limit:
-            raise Refusal(413, f"the body has more than {limit} bytes", f"send at most {limit} bytes")
+            raise RefusalError(413, f"the body has more than {limit} bytes", f"send at most {limit} bytes")
         return bytes(held)
 
     async def json(self, limit: int) -> dict[str, Any]:
-        """The body as a JSON object; Refusal 422 for anything else."""
+        """The body as a JSON object; RefusalError 422 for anything else."""
         try:
             value = json.loads(await self.body(limit))
         except (ValueError, RecursionError) as error:
-            raise Refusal(422, f"the body is not JSON: {error}", 'send a JSON object such as {"text": "..."}') from error
+            raise RefusalError(
+                422, f"the body is not JSON: {error}", 'send a JSON object such as {"text": "..."}'
+            ) from error
         if not isinstance(value, dict):
-            raise Refusal(422, "the body is JSON, but not an object", 'send a JSON object such as {"text": "..."}')
+            raise RefusalError(422, "the body is JSON, but not an object", 'send a JSON object such as {"text": "..."}')
         return value
 
     async def text(self, limit: int) -> str:
-        """The field `text` of a JSON body; Refusal 422 where it is missing, empty or not a string."""
+        """The field `text` of a JSON body; RefusalError 422 where it is missing, empty or not a string."""
         value = (await self.json(limit)).get("text")
         if not isinstance(value, str) or not value.strip():
-            raise Refusal(422, "the field 'text' is missing, empty or not a string", 'send {"text": "some words"}')
+            raise RefusalError(422, "the field 'text' is missing, empty or not a string", 'send {"text": "some words"}')
         return value
 
 
 Handler = Callable[[Request], Awaitable[dict[str, Any]]]
-Render = Callable[[Refusal], dict[str, Any]]
+Render = Callable[[RefusalError], dict[str, Any]]
 
 
 @asynccontextmanager
@@ -100,7 +104,7 @@ async def nothing_to_open(_service: Service) -> AsyncIterator[None]:
     yield
 
 
-def as_problem(refusal: Refusal) -> dict[str, Any]:
+def as_problem(refusal: RefusalError) -> dict[str, Any]:
     """The JSON body of a refused request."""
     return {"error": refusal.problem}
 
@@ -127,7 +131,7 @@ class Service:
         started = time.perf_counter()
         try:
             status, body = await self._answer(scope, receive)
-        except ClientLeft:
+        except ClientLeftError:
             return
         await self._send(send, status, body)
         is_fault = status >= 500 and scope["path"] != "/readyz"
@@ -136,8 +140,10 @@ class Service:
             log.log(
                 logging.ERROR if is_fault else logging.INFO,
                 "request",
-                extra={"fields": {"method": scope["method"], "path": scope["path"], "status": status, "ms": milliseconds}
-                       | (body if is_fault else {})},
+                extra={
+                    "fields": {"method": scope["method"], "path": scope["path"], "status": status, "ms": milliseconds}
+                    | (body if is_fault else {})
+                },
             )
 
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, Any]]:
@@ -146,23 +152,30 @@ class Service:
         try:
             if method in {"GET", "HEAD"} and path in {"/healthz", "/readyz", "/openapi.json"}:
                 return self._operational(path)
-            handler = self.routes.get((method, path))
-            if handler is None:
-                known = ", ".join(f"{m} {p}" for m, p in self.routes)
-                status = 405 if any(p == path for _, p in self.routes) else 404
-                raise Refusal(status, f"{method} {path} is not part of this contract", f"ask one of: {known}")  # noqa: TRY301
-            return 200, await handler(request)
-        except Refusal as refusal:
+            return 200, await self._handler(method, path)(request)
+        except RefusalError as refusal:
             return refusal.status, self.render(refusal)
         except TimeoutError:
-            slow = Refusal(408, f"the body did not arrive within {BODY_SECONDS:.0f} s", "send it faster, or smaller")
+            slow = RefusalError(
+                408, f"the body did not arrive within {BODY_SECONDS:.0f} s", "send it faster, or smaller"
+            )
             return 408, self.render(slow)
-        except ClientLeft:
+        except ClientLeftError:
             raise
         except Exception:
             log.exception("bug", extra={"fields": {"method": method, "path": path}})
-            bug = Refusal(500, "this instance failed on the request", "see its log; the request may be sent again", self.instance)
+            bug = RefusalError(
+                500, "this instance failed on the request", "see its log; the request may be sent again", self.instance
+            )
             return 500, self.render(bug)
+
+    def _handler(self, method: str, path: str) -> Handler:
+        handler = self.routes.get((method, path))
+        if handler is None:
+            known = ", ".join(f"{m} {p}" for m, p in self.routes)
+            status = 405 if any(p == path for _, p in self.routes) else 404
+            raise RefusalError(status, f"{method} {path} is not part of this contract", f"ask one of: {known}")
+        return handler
 
     def _operational(self, path: str) -> tuple[int, dict[str, Any]]:
         if path == "/openapi.json":
@@ -173,7 +186,11 @@ class Service:
 
     async def _send(self, send: Send, status: int, body: Mapping[str, Any]) -> None:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode()), *self.headers]
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(content)).encode()),
+            *self.headers,
+        ]
         if self.is_draining():
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -196,8 +213,12 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of JSON."""
-        line = {"time": round(record.created, 3), "level": record.levelname.lower(), "instance": self.instance,
-                "message": record.getMessage()} | getattr(record, "fields", {})
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "instance": self.instance,
+            "message": record.getMessage(),
+        } | getattr(record, "fields", {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -207,7 +228,7 @@ def environment(name: str, example: str) -> str:
     """The value of an environment variable; exit code 2 with a line that says how to set it where it is missing."""
     value = os.environ.get(name, "")
     if not value:
-        print(f"{name} is not set.  fix: export {name}={example}", file=sys.stderr)
+        sys.stderr.write(f"{name} is not set.  fix: export {name}={example}\n")
         raise SystemExit(2)
     return value
 
@@ -218,12 +239,25 @@ def serve(service: Service, http: type[asyncio.Protocol] | str = "h11") -> None:
     handler.setFormatter(JsonLines(service.instance))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     log.setLevel(logging.INFO)
-    server = uvicorn.Server(uvicorn.Config(
-        service, host=os.environ.get("HOST", "0.0.0.0"), port=int(environment("PORT", "8080")), backlog=BACKLOG,  # noqa: S104
-        http=http, ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False, server_header=False,
-        date_header=False, timeout_graceful_shutdown=60,
-        timeout_keep_alive=75,  # longer than any caller keeps an idle connection: the caller closes first, so no request meets a close
-    ))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            service,
+            host=os.environ.get("HOST", "0.0.0.0"),
+            port=int(environment("PORT", "8080")),
+            backlog=BACKLOG,
+            http=http,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=60,
+            # longer than any caller keeps an idle connection: the caller closes first, so no request meets a close
+            timeout_keep_alive=75,
+        )
+    )
     service.is_draining = lambda: server.should_exit
     # uvicorn raises a caught signal again after its drain: these handlers turn that into a clean exit.
     for number in (signal.SIGTERM, signal.SIGINT):

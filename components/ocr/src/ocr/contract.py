@@ -18,7 +18,10 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _json(description: str, name: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
 
 
 CONTRACT: dict[str, Any] = {

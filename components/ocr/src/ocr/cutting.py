@@ -1,4 +1,6 @@
-"""Cuts segments that hold several touching characters, where the classifier is surer of the pieces than of the whole."""
+"""Cuts segments that hold several touching characters, where the classifier is surer of the pieces than of the
+whole.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import numpy as np
 from ocr.layout import Bytes, Floats, Ints, Line, glyph_features
 
 MOST_CUTS = 5
+MOST_DOUBTFUL = 1000  # segments of a page that are cut; a page with more is not text that this reader can read
 WIDE = 0.3  # of the line's height: narrower segments are one character
 SURE = -0.1  # a log probability; a whole this sure is never cut
 PIECE_COST = 0.35  # what a piece must gain, so that one good whole beats two good halves
@@ -32,10 +35,12 @@ def candidate_cuts(ink: Bytes, line: Line, i: int) -> list[int]:
 def cut(ink: Bytes, lines: list[Line], scores: Floats, score: Scores) -> tuple[list[Line], Floats]:
     """The lines with their doubtful wide segments cut, and the scores of the segments there are now."""
     counts = [len(line.left) for line in lines]
-    is_doubtful = np.concatenate([(line.right - line.left) > WIDE * line.height for line in lines]) & (scores.max(axis=1) < SURE)
+    is_doubtful = np.concatenate([(line.right - line.left) > WIDE * line.height for line in lines]) & (
+        scores.max(axis=1) < SURE
+    )
     bounds: list[list[int]] = []
     owners = [(n, i) for n, count in enumerate(counts) for i in range(count)]
-    places = np.flatnonzero(is_doubtful).tolist()
+    places = np.flatnonzero(is_doubtful)[:MOST_DOUBTFUL].tolist()
     for place in places:
         n, i = owners[place]
         bounds.append([int(lines[n].left[i]), *candidate_cuts(ink, lines[n], i), int(lines[n].right[i])])
@@ -51,7 +56,9 @@ def cut(ink: Bytes, lines: list[Line], scores: Floats, score: Scores) -> tuple[l
     return _rebuild(lines, scores, chosen, piece_scores)
 
 
-def _score_pieces(ink: Bytes, lines: list[Line], owners: list[int], pieces: list[list[tuple[int, int]]], score: Scores) -> Floats:
+def _score_pieces(
+    ink: Bytes, lines: list[Line], owners: list[int], pieces: list[list[tuple[int, int]]], score: Scores
+) -> Floats:
     """The scores of all pieces of all doubtful segments, in one pass."""
     by_line: dict[int, list[tuple[int, int]]] = {}
     for n, ranges in zip(owners, pieces, strict=True):
@@ -67,7 +74,12 @@ def _best(bounds: list[int], found: dict[tuple[int, int], int], sure: Floats) ->
     """The chain of pieces from the first bound to the last with the best sum of log probabilities."""
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(bounds)):
-        best.append(max((best[start][0] + float(sure[found[bounds[start], bounds[end]]]) - PIECE_COST, start) for start in range(end)))
+        best.append(
+            max(
+                (best[start][0] + float(sure[found[bounds[start], bounds[end]]]) - PIECE_COST, start)
+                for start in range(end)
+            )
+        )
     chain, end = [], len(bounds) - 1
     while end:
         start = best[end][1]
@@ -76,7 +88,9 @@ def _best(bounds: list[int], found: dict[tuple[int, int], int], sure: Floats) ->
     return chain[::-1]
 
 
-def _rebuild(lines: list[Line], scores: Floats, chosen: dict[int, list[tuple[int, int, int]]], piece_scores: Floats) -> tuple[list[Line], Floats]:
+def _rebuild(
+    lines: list[Line], scores: Floats, chosen: dict[int, list[tuple[int, int, int]]], piece_scores: Floats
+) -> tuple[list[Line], Floats]:
     """The lines and scores with each cut segment replaced by its pieces."""
     result, rows, place = [], [], 0
     for line in lines:

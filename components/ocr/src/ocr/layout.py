@@ -1,7 +1,8 @@
 """From a page to glyph boxes: ink, lines, segments. No learned part; the trained classifier sees what this finds.
 
-A segment is a run of columns with ink within one line: mostly one character, sometimes two that touch, sometimes half of one.
-The classifier's labels are strings, learned from segments found by this same code, so touching pairs are labels like any other.
+A segment is a run of columns with ink within one line: mostly one character, sometimes two that touch,
+sometimes half of one. The classifier's labels are strings, learned from segments found by this same code, so
+touching pairs are labels like any other.
 """
 
 from __future__ import annotations
@@ -19,11 +20,21 @@ Bytes = NDArray[np.uint8]
 ROWS, COLUMNS = 16, 12  # a glyph is resampled to this grid
 MASK = 90  # of 255: less ink than this is paper; low enough to keep thin strokes, high enough to part neighbours
 GEOMETRY = 6
+# A dense A4 page has some 6,000 characters in 80 lines. A page of dots could have millions, each with features to hold.
+MOST_MARKS = 15_000
+MOST_LINES = 400
+AT_ONCE = 4096  # glyphs resampled in one go: bounds the memory
+
+
+class NotTextError(ValueError):
+    """The page has more marks or lines than a page of text can have."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of print: the boxes of its segments from left to right, and the two measures that make them comparable."""
+    """One line of print: the boxes of its segments from left to right, and the two measures that make them
+    comparable.
+    """
 
     left: Ints
     right: Ints
@@ -54,7 +65,9 @@ def ink_of(image: Image.Image) -> Bytes:
     grey = image.convert("L")
     histogram = np.asarray(grey.histogram())
     paper = int(histogram.argmax())
-    low, high = (int(i) for i in np.searchsorted(np.cumsum(histogram), [histogram.sum() * 0.002, histogram.sum() * 0.998]))
+    low, high = (
+        int(i) for i in np.searchsorted(np.cumsum(histogram), [histogram.sum() * 0.002, histogram.sum() * 0.998])
+    )
     darkest = low if paper >= 128 else high
     reach = darkest - paper
     if abs(reach) < 40:  # nothing on this page contrasts with its paper
@@ -64,10 +77,17 @@ def ink_of(image: Image.Image) -> Bytes:
 
 
 def find_lines(ink: Bytes) -> list[Line]:
-    """The page's lines from top to bottom."""
+    """The page's lines from top to bottom; NotTextError where it has too many to be text."""
     mask = ink > MASK
-    lines = (_line(mask[top:bottom], top) for top, bottom in _bands(mask))
-    return [line for line in lines if line is not None]
+    lines, marks = [], 0
+    for top, bottom in _bands(mask):
+        line = _line(mask[top:bottom], top)
+        if line is not None:
+            lines.append(line)
+            marks += len(line.left)
+        if marks > MOST_MARKS or len(lines) > MOST_LINES:
+            raise NotTextError(f"the page has over {MOST_MARKS} marks or {MOST_LINES} lines")
+    return lines
 
 
 def _runs(flags: NDArray[np.bool_]) -> tuple[Ints, Ints]:
@@ -79,7 +99,7 @@ def _runs(flags: NDArray[np.bool_]) -> tuple[Ints, Ints]:
 def _bands(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Row ranges that hold ink; a thin band right above a taller one is its dots and accents."""
     bands: list[tuple[int, int]] = []
-    for top, bottom in zip(*(edge.tolist() for edge in _runs(mask.any(axis=1))), strict=True):
+    for top, bottom in zip(*(edge.tolist() for edge in _runs(np.asarray(mask.any(axis=1)))), strict=True):
         if bands:
             above_top, above_bottom = bands[-1]
             if above_bottom - above_top < 0.4 * (bottom - top) and top - above_bottom < 0.35 * (bottom - top):
@@ -91,7 +111,7 @@ def _bands(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _line(band: NDArray[np.bool_], offset: int) -> Line | None:
     """The segments of one band; None where it holds rules and specks only."""
-    has_ink = band.any(axis=0)
+    has_ink = np.asarray(band.any(axis=0))
     left, right = _runs(has_ink)
     first = np.where(has_ink, band.argmax(axis=0) + offset, offset + len(band))
     last = np.where(has_ink, offset + len(band) - band[::-1].argmax(axis=0), offset)
@@ -110,7 +130,9 @@ def _line(band: NDArray[np.bool_], offset: int) -> Line | None:
 
 def extents(first: Ints, last: Ints, left: Ints, right: Ints) -> tuple[Ints, Ints]:
     """First row and end row of the ink in each column range."""
-    edges = np.stack([left, np.minimum(right, len(first) - 1)], axis=1).ravel()  # reduceat wants each end to be an index
+    edges = np.stack(
+        [left, np.minimum(right, len(first) - 1)], axis=1
+    ).ravel()  # reduceat wants each end to be an index
     tops, bottoms = np.minimum.reduceat(first, edges)[::2], np.maximum.reduceat(last, edges)[::2]
     at_end = right == len(first)
     tops = np.where(at_end, np.minimum(tops, first[-1]), tops)
@@ -125,12 +147,20 @@ def glyph_features(ink: Bytes, lines: list[Line]) -> Floats:
     counts = [len(line.left) for line in lines]
     baseline = np.repeat([line.baseline for line in lines], counts)
     reach = np.repeat([line.height for line in lines], counts)
-    pixels = _resample(ink, left, right, top, bottom)
+    parts = [slice(at, at + AT_ONCE) for at in range(0, len(left), AT_ONCE)]
+    pixels = np.concatenate([_resample(ink, left[p], right[p], top[p], bottom[p]) for p in parts])
     width, height = (right - left) / reach, (bottom - top) / reach
-    geometry = np.stack([
-        height, np.minimum(width, 3.0), (baseline - top) / reach, (baseline - bottom) / reach,
-        np.clip(np.log((right - left) / (bottom - top)), -2, 2), pixels.mean(axis=1) / 255,
-    ], axis=1)
+    geometry = np.stack(
+        [
+            height,
+            np.minimum(width, 3.0),
+            (baseline - top) / reach,
+            (baseline - bottom) / reach,
+            np.clip(np.log((right - left) / (bottom - top)), -2, 2),
+            pixels.mean(axis=1) / 255,
+        ],
+        axis=1,
+    )
     return np.concatenate([pixels * np.float32(2 / 255) - 1, geometry * 2 - 1], axis=1, dtype=np.float32)
 
 

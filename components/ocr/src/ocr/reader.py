@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ocr.cutting import cut
 from ocr.layout import Bytes, Floats, Ints, Line, find_lines, glyph_features
 
+Doubles = NDArray[np.float64]
 CANDIDATES = 4  # labels per segment that the best path chooses from
 REJECT = "\ufffd"  # the label of badly cut pieces: learned, so that a cut through a letter scores low; never an answer
 NO_SPACE = -30.0  # log odds: the first of a line, or a piece cut from the one before it
@@ -47,9 +48,14 @@ def load(path: Path) -> Weights:
     with np.load(path, allow_pickle=False) as arrays:
         numbers = {name: arrays[name].astype(np.float32) for name in arrays.files if arrays[name].dtype.kind == "f"}
         return Weights(
-            hidden=numbers["hidden"], hidden_bias=numbers["hidden_bias"], output=numbers["output"],
-            output_bias=numbers["output_bias"], labels=tuple(str(s) for s in arrays["labels"]),
-            characters=str(arrays["characters"]), pairs=numbers["pairs"], pair_weight=float(numbers["pair_weight"]),
+            hidden=numbers["hidden"],
+            hidden_bias=numbers["hidden_bias"],
+            output=numbers["output"],
+            output_bias=numbers["output_bias"],
+            labels=tuple(str(s) for s in arrays["labels"]),
+            characters=str(arrays["characters"]),
+            pairs=numbers["pairs"],
+            pair_weight=float(numbers["pair_weight"]),
             space=numbers["space"],
         )
 
@@ -74,7 +80,9 @@ class Reader:
         gaps = np.concatenate([self._log_odds(line) for line in lines])
         chosen = self._best_paths(scores, ends, gaps)
         spaces = self._spaces(chosen, gaps)
-        texts = [self._text(*part) for part in zip(np.split(chosen, ends[:-1]), np.split(spaces, ends[:-1]), strict=True)]
+        texts = [
+            self._text(*part) for part in zip(np.split(chosen, ends[:-1]), np.split(spaces, ends[:-1]), strict=True)
+        ]
         return "\n".join(_with_gaps(lines, texts))
 
     def _log_odds(self, line: Line) -> Floats:
@@ -83,7 +91,9 @@ class Reader:
         return np.concatenate(([NO_SPACE], np.where(line.is_joined[1:], NO_SPACE, odds))).astype(np.float32)
 
     def _spaces(self, chosen: Ints, gaps: Floats) -> NDArray[np.bool_]:
-        """For each segment of the best path, whether a space comes before it: the gap's odds and the characters' together."""
+        """For each segment of the best path, whether a space comes before it: the gap's odds and the characters'
+        together.
+        """
         last = np.concatenate(([0], self._last[chosen[:-1]]))
         with_space, without = self._pair_scores(last, self._first[chosen], gaps)
         return with_space > without
@@ -95,7 +105,7 @@ class Reader:
     def _best_paths(self, scores: Floats, ends: Ints, gaps: Floats) -> Ints:
         """The label of each segment: the most probable path of each line, all lines stepping together."""
         if self.weights.pair_weight == 0:
-            return scores.argmax(axis=1)
+            return np.asarray(scores.argmax(axis=1), np.int64)
         order = np.argpartition(-scores, CANDIDATES, axis=1)[:, :CANDIDATES]
         total = np.take_along_axis(scores, order, axis=1)
         first, last = self._first[order], self._last[order]
@@ -106,14 +116,18 @@ class Reader:
         total[starts] += self._pair_scores(0, first[starts], gaps[starts, None])[1]
         for step in range(1, int(lengths.max())):
             here = starts[by_length[: int((lengths > step).sum())]] + step
-            pair = np.maximum(*self._pair_scores(last[here - 1][:, :, None], first[here][:, None, :], gaps[here, None, None]))
+            pair = np.maximum(
+                *self._pair_scores(last[here - 1][:, :, None], first[here][:, None, :], gaps[here, None, None])
+            )
             reached = total[here - 1][:, :, None] + pair
             back[here] = reached.argmax(axis=1)
             total[here] += reached.max(axis=1)
         return _follow(back, total, order, starts, ends)
 
-    def _pair_scores(self, last: Ints | int, first: Ints, gap: Floats) -> tuple[Floats, Floats]:
-        """The score of `first` after `last`, with a space between and without; half a glyph (-1) is never known to follow."""
+    def _pair_scores(self, last: Ints | int, first: Ints, gap: Floats) -> tuple[Doubles, Doubles]:
+        """The score of `first` after `last`, with a space between and without; half a glyph (-1) is never known to
+        follow.
+        """
         weight, pairs = self.weights.pair_weight, self.weights.pairs
         is_known = (np.asarray(last) >= 0) & (first >= 0)
         with_space = np.where(is_known, pairs[last, 0] + pairs[0, first], UNKNOWN_PAIR)

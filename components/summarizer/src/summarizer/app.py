@@ -12,10 +12,15 @@ from typing import Any
 from summarizer.callee import Callee, callee, client
 from summarizer.contract import CONTRACT
 from summarizer.prompt import Prompt, PromptError, parse
-from summarizer.service import Refusal, Request, Service, environment, serve
+from summarizer.service import RefusalError, Request, Service, environment, serve
 
 MAX_BYTES = 1024 * 1024
-SAMPLING = {"temperature": "temperature", "maxOutputTokens": "max_tokens", "topP": "top_p", "stopSequences": "stop"}  # dotprompt -> OpenAI
+SAMPLING = {
+    "temperature": "temperature",
+    "maxOutputTokens": "max_tokens",
+    "topP": "top_p",
+    "stopSequences": "stop",
+}  # dotprompt -> OpenAI
 
 
 class Summarizer:
@@ -52,7 +57,9 @@ class Summarizer:
         except (LookupError, TypeError):
             content = None
         if not isinstance(content, str):
-            raise Refusal(502, "llm answered without choices[0].message.content", "compare the contracts", self.llm.instance)
+            raise RefusalError(
+                502, "llm answered without choices[0].message.content", "compare the contracts", self.llm.instance
+            )
         return {"summary": content.strip(), "served_by": {"llm": self.llm.instance}}
 
 
@@ -65,4 +72,12 @@ def main() -> None:
     except (OSError, PromptError) as error:
         raise SystemExit(f"the prompt cannot be used: {error}") from error
     summarizer = Summarizer(prompt, os.environ.get("LLM_MODEL", "extractive"))
-    serve(Service(instance, {("POST", "/summarize"): summarizer.summarize}, CONTRACT, lifespan=summarizer.lifespan, is_ready=False))
+    serve(
+        Service(
+            instance,
+            {("POST", "/summarize"): summarizer.summarize},
+            CONTRACT,
+            lifespan=summarizer.lifespan,
+            is_ready=False,
+        )
+    )

@@ -1,4 +1,6 @@
-"""Calls to another component: one keep-alive pool per callee, and every failure named after the instance that failed."""
+"""Calls to another component: one keep-alive pool per callee, and every failure named after the instance that
+failed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from summarizer.service import Refusal, environment, log
+from summarizer.service import RefusalError, environment, log
 
 # An idle connection is dropped well before the callee's server would (75 s), so no request meets a closing connection.
 LIMITS = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=20.0)
@@ -30,7 +32,7 @@ class Callee:
         return urlsplit(self.url).hostname or self.url
 
     async def post(self, path: str, **content: Any) -> dict[str, Any]:
-        """The JSON object that the callee answers; Refusal 502 or 503, or the callee's own 422, otherwise."""
+        """The JSON object that the callee answers; RefusalError 502 or 503, or the callee's own 422, otherwise."""
         try:
             answer = await self._post_again_once(path, **content)
         except httpx.TimeoutException as error:
@@ -44,7 +46,7 @@ class Callee:
         if isinstance(problem, dict) and (what := problem.get("what") or problem.get("message")):  # ours, or OpenAI's
             status = answer.status_code if answer.status_code in {422, 503} and "what" in problem else 502
             by = str(problem.get("instance") or self.instance)
-            raise Refusal(status, f"{self.name}: {what}", str(problem.get("fix") or f"see the log of {by}"), by)
+            raise RefusalError(status, f"{self.name}: {what}", str(problem.get("fix") or f"see the log of {by}"), by)
         raise self._refusal(502, f"answered {answer.status_code} without a JSON object of the contract")
 
     async def _post_again_once(self, path: str, **content: Any) -> httpx.Response:
@@ -71,8 +73,8 @@ class Callee:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.5)
 
-    def _refusal(self, status: int, what: str) -> Refusal:
-        return Refusal(status, f"{self.name} {what}", f"see the log of {self.instance}", self.instance)
+    def _refusal(self, status: int, what: str) -> RefusalError:
+        return RefusalError(status, f"{self.name} {what}", f"see the log of {self.instance}", self.instance)
 
 
 def callee(name: str, client: httpx.AsyncClient) -> Callee:
@@ -81,11 +83,15 @@ def callee(name: str, client: httpx.AsyncClient) -> Callee:
 
 
 def client(*names: str) -> httpx.AsyncClient:
-    """A client for calls to these components; it honours the proxy variables, by which the local runner resolves instance names."""
+    """A client for calls to these components; it honours the proxy variables, by which the local runner resolves
+    instance names.
+    """
     seconds = float(os.environ.get("CALL_TIMEOUT_SECONDS", "30"))
     # Reading the certificates takes a third of the start-up time; inside a cluster nobody is asked by https.
     is_secure = any(os.environ.get(f"{name.upper()}_URL", "").startswith("https:") for name in names)
-    return httpx.AsyncClient(limits=LIMITS, timeout=httpx.Timeout(seconds, connect=5.0), trust_env=True, verify=is_secure)
+    return httpx.AsyncClient(
+        limits=LIMITS, timeout=httpx.Timeout(seconds, connect=5.0), trust_env=True, verify=is_secure
+    )
 
 
 def _object(answer: httpx.Response) -> dict[str, Any] | None:

@@ -13,7 +13,11 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
-TEXT: dict[str, Any] = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+TEXT: dict[str, Any] = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"type": "string", "minLength": 1}},
+}
 SUMMARY: dict[str, Any] = {
     "type": "object",
     "required": ["summary", "served_by"],
@@ -30,18 +34,28 @@ SUMMARY: dict[str, Any] = {
 
 
 def _json(description: str, name: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+    }
 
 
 CONTRACT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "summarizer", "version": "1.0.0", "description": "Summarises a text with a prompt and a language model."},
+    "info": {
+        "title": "summarizer",
+        "version": "1.0.0",
+        "description": "Summarises a text with a prompt and a language model.",
+    },
     "paths": {
         "/summarize": {
             "post": {
                 "operationId": "summarize",
                 "summary": "The summary of a text",
-                "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}}},
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}},
+                },
                 "responses": {
                     "200": _json("the summary", "Summary"),
                     "413": _json("the body has too many bytes", "Problem"),

@@ -1,7 +1,8 @@
 """A prompt file: dotprompt front matter between two `---` lines, then a template with {{variables}}.
 
-The instruction and the document travel apart: the template around {{document}} becomes the system message,
-the document alone is the user message. So no document, whatever it says, can pass for an instruction or be rendered as a template.
+The instruction and the document travel apart: the template around {{document}} becomes the system message, the
+document alone is the user message. So no document, whatever it says, can pass for an instruction or be rendered
+as a template.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Prompt:
         """The chat messages; PromptError where a used variable has no value. Values are never rendered again."""
         missing = sorted(used(self.template) - values.keys())
         if missing:
-            raise PromptError(f"{self.path}: no value for {missing}.  fix: pass {', '.join(f'{name}=...' for name in missing)}")
+            raise PromptError(
+                f"{self.path}: no value for {missing}.  fix: pass {', '.join(f'{name}=...' for name in missing)}"
+            )
         around = {**values, DOCUMENT: ""}
         system = EXPRESSION.sub(lambda found: around[found[1].strip()], self.template).strip()
         return [{"role": "system", "content": system}, {"role": "user", "content": values[DOCUMENT]}]
@@ -49,7 +52,9 @@ def used(template: str) -> set[str]:
     for expression in EXPRESSION.finditer(template):
         name = NAME.fullmatch(expression[1])
         if name is None:
-            raise PromptError(f"{expression[0]} is not a variable.  fix: only {{{{name}}}} is rendered here, no helpers or blocks")
+            raise PromptError(
+                f"{expression[0]} is not a variable.  fix: only {{{{name}}}} is rendered here, no helpers or blocks"
+            )
         names.add(name[1])
     rest = EXPRESSION.sub("", template)
     if "{{" in rest or "}}" in rest:
@@ -67,13 +72,15 @@ def parse(path: Path) -> Prompt:
         schema = matter["input"]["schema"]
         declared, config = {str(name).rstrip("?") for name in schema}, dict(matter.get("config") or {})
     except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-        raise PromptError(f"{path}: front matter: {error}.  fix: declare input.schema, for example {{document: string}}") from error
+        raise PromptError(
+            f"{path}: front matter: {error}.  fix: declare input.schema, for example {{document: string}}"
+        ) from error
     try:
         names = used(parts[2])
     except PromptError as error:
         raise PromptError(f"{path}: {error}") from error
     wrong = [f"{{{{{name}}}}} is used but not declared in input.schema" for name in sorted(names - declared)]
-    if parts[2].count("{{") and len(re.findall(r"\{\{\s*document\s*\}\}", parts[2])) != 1 or DOCUMENT not in names:
+    if len(re.findall(r"\{\{\s*document\s*\}\}", parts[2])) != 1:
         wrong.append("{{document}} must be used exactly once")
     if wrong:
         raise PromptError(f"{path}: {'; '.join(wrong)}.  fix: make the template and input.schema agree")
