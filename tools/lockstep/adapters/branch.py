@@ -51,7 +51,11 @@ class Branch:
             Conflict: somebody else moved the branch, here or on the remote; nothing changed.
             OutsideError: Git failed; the branch is as it was.
         """
-        self.finish()
+        with files.locked(self._lock):
+            self._finish()
+            return self._committed(edits, message, parent)
+
+    def _committed(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
         private = f"refs/lockstep/{os.getpid()}"
         new = self._written(edits, message, parent, private)
         try:
@@ -60,13 +64,16 @@ class Branch:
             self._moved(parent, new)
         finally:
             self.repository.ask("update-ref", "-d", private)
-        self.finish()
+        self._finish()
         return new
 
     def finish(self) -> None:
-        """Lets the working copy follow a move of the branch that an earlier run was killed after. Nothing to do
-        otherwise.
-        """
+        """Lets the working copy follow a move of the branch that an earlier run was killed after, if there is one."""
+        if self._note.exists():
+            with files.locked(self._lock):
+                self._finish()
+
+    def _finish(self) -> None:
         if not self._note.exists():
             return
         name, old, new = files.read(self._note).decode().split()
@@ -74,6 +81,11 @@ class Branch:
         if at == new and self.repository.current_branch == name and not self._is_bare():
             self._follow(old, new)
         files.remove(self._note)
+
+    @property
+    def _lock(self) -> Path:
+        """Held while a commit is made and followed, so that two runs in one clone cannot take each other's note."""
+        return self.repository.git_folder / "lockstep.lock"
 
     @property
     def _note(self) -> Path:

@@ -19,6 +19,8 @@ def promote_release(workspace: Workspace, name: EnvironmentName, version: Versio
         Refused: it is not staged, the environment is held, or does not accept it.
         Conflict: somebody else wrote first.
     """
+    if not writing.dry:
+        workspace.settle()
     old = workspace.state.environment(name)
     refuse_unaccepted(workspace, name, workspace.state.release(version))
     rendered = render_release(workspace, old, version)

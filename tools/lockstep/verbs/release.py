@@ -71,6 +71,8 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
         Refused: the version or the bundle breaks a rule; every finding.
         Conflict: somebody else wrote first; nothing was committed.
     """
+    if not writing.dry:
+        workspace.settle()
     commit = tagged(workspace, version)
     planned = plan_commit(workspace, commit, below=version)
     candidate = Candidate(

@@ -38,6 +38,8 @@ def retire_releases(workspace: Workspace, name: EnvironmentName, keeping: Keepin
     Raises:
         Refused: the front moved less than `retire_after_seconds` ago, or `drop` names what serves.
     """
+    if not writing.dry:
+        workspace.settle()
     environment = workspace.state.environment(name)
     history = events(environment_commits(workspace.repository, workspace.state.commit, name))
     _refuse_early(workspace, name, history, keeping.now)

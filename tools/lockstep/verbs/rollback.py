@@ -35,6 +35,8 @@ def roll_back(
     Raises:
         Refused: nothing served before, or that release never did.
     """
+    if not writing.dry:
+        workspace.settle()
     state = workspace.state
     now = state.environment(name)
     commit, root = _target(workspace, now, to)

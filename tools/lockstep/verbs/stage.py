@@ -20,6 +20,8 @@ def stage_release(workspace: Workspace, name: EnvironmentName, version: Version,
             name.
         Conflict: somebody else wrote first.
     """
+    if not writing.dry:
+        workspace.settle()
     state = workspace.state
     old = state.environment(name)
     refuse_unaccepted(workspace, name, state.release(version))

@@ -68,6 +68,7 @@ def _with_weights(workspace: Workspace) -> dict[ComponentName, Component]:
 
 def _lock(workspace: Workspace, component: Component, store_of: Callable[[str], Store] | None) -> Locked:
     name, folder = component.name, workspace.folder / "components" / component.name
+    files.sweep(folder)
     cache = workspace.local / "cache" / "weights.json"
     pointers = [parse_pointer(files.read(folder / path).decode(), path, name) for path in component.weights]
     old = (folder / LOCK).read_bytes() if (folder / LOCK).exists() else b""
