@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -79,6 +77,8 @@ def show_error(error: Exception) -> int:
     from lockstep.core.errors import LockstepError, Refused  # noqa: PLC0415
 
     if not isinstance(error, LockstepError):
+        import traceback  # noqa: PLC0415
+
         traceback.print_exception(error)
         print("lockstep: this is a defect of Lockstep; please report it with the lines above", file=sys.stderr)
         return 3
@@ -107,6 +107,8 @@ def show_findings(findings: Iterable[Any], stream: TextIO) -> None:
 
 def diff_lines(path: str, old: bytes | None, new: bytes | None) -> list[str]:
     """The unified diff of one file."""
+    import difflib  # noqa: PLC0415 - and traceback below: `lockstep --help` needs neither
+
     before, after = ((data or b"").decode(errors="replace").splitlines() for data in (old, new))
     names = (f"a/{path}" if old is not None else "/dev/null", f"b/{path}" if new is not None else "/dev/null")
     return list(difflib.unified_diff(before, after, *names, lineterm=""))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep.adapters.pip import Pip
 from lockstep.core.bundle import Platform
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
-from lockstep.oci.requirements import parse_requirements
 from lockstep.oci.store import Store
-from lockstep.oci.wheels import Target, wheel_layers
 from lockstep.verbs.release import Stores
 from lockstep.verbs.workspace import Workspace
 
@@ -31,6 +28,11 @@ class WheelsBuilder:
             Refused: a requirement is not pinned by hash, or has no wheel for the platform.
             OutsideError: the package index cannot be reached.
         """
+        # Most releases build no runtime and need none of these.
+        from lockstep.adapters.pip import Pip  # noqa: PLC0415
+        from lockstep.oci.requirements import parse_requirements  # noqa: PLC0415
+        from lockstep.oci.wheels import Target, wheel_layers  # noqa: PLC0415
+
         parsed = parse_requirements(requirements.decode(), where)
         return wheel_layers(parsed, Pip(self.cache / "wheels"), Target(platform, self.store, self.cache))
 
