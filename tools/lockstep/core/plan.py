@@ -169,24 +169,20 @@ def version_findings(candidate: Candidate, plan: Plan) -> tuple[Finding, ...]:
         found.append(
             Finding("version/unchanged", where, f"nothing changed since release {same}", "there is nothing to release")
         )
-    elif (
-        plan.base is not None
-        and version not in candidate.taken
-        and version < plan.smallest_version
-        and version.final != plan.smallest_version
-    ):
-        reason = plan.reasons[0] if plan.reasons else None
-        why = f": {reason.component}: {reason.why}" if reason else ""
-        found.append(
-            Finding(
-                "version/bump",
-                where,
-                f"{version} is a {_said(plan.base, version)} bump from {plan.base}, but a {plan.bump} bump is "
-                f"required{why}",
-                f"release {plan.smallest_version} or later",
-            )
-        )
+    elif version not in candidate.taken:
+        found += _too_small(version, plan)
     return tuple(sorted(found))
+
+
+def _too_small(version: Version, plan: Plan) -> list[Finding]:
+    smallest = plan.smallest_version
+    if plan.base is None or version >= smallest or version.final == smallest:
+        return []
+    reason = plan.reasons[0] if plan.reasons else None
+    why = f": {reason.component}: {reason.why}" if reason else ""
+    moved = f"{version} is a {_said(plan.base, version)} bump from {plan.base}"
+    what = f"{moved}, but a {plan.bump} bump is required{why}"
+    return [Finding("version/bump", f"releases/{version}", what, f"release {smallest} or later")]
 
 
 def _said(base: Version, version: Version) -> str:
