@@ -20,6 +20,7 @@ from bench.measure import CannotMeasure, git
 from bench.table import Row, format_table
 
 _ROOT = Path(__file__).resolve().parents[2]
+_BUSY = 1.0  # load at the start, when we have not done anything yet
 _AREAS = (starting, changes, shards, monorepo, rollback)
 
 
@@ -41,6 +42,10 @@ def main() -> int:
     print(format_table(rows))
     print(f"\n{_sentence(missed)}   {seconds:.0f} s on {os.cpu_count()} cores, load {load:.1f} at the start")
     print("Seconds: whole processes, interpreter and all; cpu: of the whole tree. MB: peak of its largest process.")
+    if load > _BUSY:
+        print(
+            "Others used this machine meanwhile, so seconds are too high: compare cpu, or run it again when it is idle."
+        )
     return 1 if missed else 0
 
 
@@ -74,7 +79,7 @@ def _machine(load: float) -> dict[str, object]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "git": git(_ROOT, "--version"),
-        "commit": git(_ROOT, "rev-parse", "HEAD"),
+        "commit": git(_ROOT, "describe", "--always", "--dirty"),
     }
 
 

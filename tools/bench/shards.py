@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import Ran, commit, git, lockstep, run, stored
+from bench.measure import Ran, commit, lockstep, run, stored
 from bench.table import Aim, Row
 
 SHARDS = 8
@@ -97,7 +97,6 @@ def _bare(folder: Path, *numbers: int) -> Ran:
 
 def _released(folder: Path, version: str) -> Ran:
     commit(folder, f"weights of {version}", f"v{version}")
-    git(folder, "status", "--porcelain")
     return lockstep(folder, "release", version, "-o", "json")
 
 
