@@ -32,13 +32,13 @@ VERBS = {
     "release": ["release", "1.2.0"],
     "stage": ["stage", "staging", "1.2.0"],
     "promote": ["promote", "staging", "1.2.0"],
-    "rollback": ["rollback", "staging", "--to", "1.0.0"],
+    "rollback": ["rollback", "staging"],
     "retire": RETIRE,
     "restore": ["rollback", "staging", "--to", "1.0.0"],
     "lock": ["weights", "lock", "--store"],
 }
 # A command whose work is done refuses to do it twice, in words.
-DONE = ("release 1.2.0 exists", "release 1.0.0 serves in staging already")
+DONE = ("release 1.2.0 exists", "it is rolled back already", "release 1.0.0 serves in staging already")
 MOST = 9  # more steps than this are sampled: first and last, all around the moves of the branch, some others
 
 

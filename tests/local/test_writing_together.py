@@ -1,4 +1,4 @@
-"""Two people who write at once: one is first, the other is told so, nothing is half-written, the same command runs again.
+"""Two people who write at once: one is first, the other is told so, nothing is half-written, a rerun works.
 
 A run is held where it begins to commit by Python's own audit events; nothing of Lockstep is patched, and nobody sleeps.
 """

@@ -67,20 +67,22 @@ class Branch:
         self._finish()
         return new
 
-    def finish(self) -> None:
-        """Lets the working copy follow a move of the branch that an earlier run was killed after, if there is one."""
-        if self._note.exists():
-            with files.locked(self._lock):
-                self._finish()
-
-    def _finish(self) -> None:
+    def finish(self) -> GitSha | None:
+        """The commit that an earlier run was killed after, once the working copy follows it; None if there was none."""
         if not self._note.exists():
-            return
+            return None
+        with files.locked(self._lock):
+            return self._finish()
+
+    def _finish(self) -> GitSha | None:
+        if not self._note.exists():
+            return None
         name, old, new = files.read(self._note).decode().split()
         at = self.repository.resolve(f"refs/heads/{name}")
         if at == new and self.repository.current_branch == name and not self._is_bare():
             self._follow(old, new)
         files.remove(self._note)
+        return at if at == new else None
 
     @property
     def _lock(self) -> Path:

@@ -1,4 +1,4 @@
-"""The template engine as Lockstep uses it. A module of its own: half of the commands render nothing, it imports slowly."""
+"""The template engine as Lockstep uses it. Apart, because half of the commands render nothing, it loads slowly."""
 
 from __future__ import annotations
 

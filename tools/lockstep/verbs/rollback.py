@@ -33,10 +33,11 @@ def roll_back(
         writing: Whether and where to.
 
     Raises:
-        Refused: nothing served before, or that release never did.
+        Refused: nothing served before, or that release never did; or a killed run of the same command had done it.
     """
     if not writing.dry:
-        workspace.settle()
+        settled = workspace.settle()
+        _refuse_twice(workspace, name, settled if to is None else None)
     state = workspace.state
     now = state.environment(name)
     commit, root = _target(workspace, now, to)
@@ -50,6 +51,15 @@ def roll_back(
     moved = _moved(restored, then, root, hold)
     done.append(write_environment(workspace, restored, moved, {"Edit": "rollback", **trailers}, writing))
     return tuple(done)
+
+
+def _refuse_twice(workspace: Workspace, name: EnvironmentName, settled: GitSha | None) -> None:
+    """Nothing, unless an earlier run was killed after it had rolled back: the same command would go a step further."""
+    if settled and b"\nLockstep-Edit: rollback\n" in workspace.repository.git("log", "-1", "--format=%B", settled):
+        what = f"an earlier run was killed after it had committed {settled[:10]}; the working copy follows it now"
+        fix = f"see what serves: lockstep status {name}; to go one step further back, run the same command again"
+        where = f"releases/{name}/{FRONT_FILE}"
+        raise Refused("it is rolled back already", [Finding("rollback/done", where, what, fix)])
 
 
 def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple[GitSha, InstanceId]:

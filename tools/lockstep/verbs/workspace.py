@@ -74,9 +74,9 @@ class Workspace:
             )
         return StateTree(self.repository.tree(tip), self.bundle)
 
-    def settle(self) -> None:
-        """Lets the working copy follow a commit that an earlier run was killed after. Nothing where none was."""
-        Branch(self.repository, self.bundle.state.branch).finish()
+    def settle(self) -> GitSha | None:
+        """The commit that an earlier run was killed after, once the working copy follows it; None if there was none."""
+        return Branch(self.repository, self.bundle.state.branch).finish()
 
     def write(self, edits: tuple[Edit, ...], message: str, *, remote: str = "") -> GitSha:
         """The commit of some edits on the branch of releases, if it is still where `state` saw it.
