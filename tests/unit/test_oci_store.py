@@ -57,9 +57,7 @@ def test_a_layout_is_what_the_specification_says(tmp_path):
     assert entry["digest"] == image.digest
     assert entry["size"] == (tmp_path / "blobs/sha256" / image.digest.hex).stat().st_size
     assert entry["annotations"] == {"org.opencontainers.image.ref.name": "ocr:release-1.0.0"}
-    assert [verify_blob(store, layer.digest) for layer in image.layers] == [
-        layer.size for layer in image.layers
-    ]
+    assert [verify_blob(store, layer.digest) for layer in image.layers] == [layer.size for layer in image.layers]
 
 
 def test_an_image_is_the_same_bytes_in_any_store(tmp_path):
@@ -332,7 +330,13 @@ def test_a_damaged_image_is_not_unpacked(tmp_path, wrong):
     with pytest.raises(LockstepError):
         unpacked(store, image.digest, tmp_path / "cache")
 
-    assert not list((tmp_path / "cache").glob("*"))
+    assert not images_in(tmp_path / "cache")
+    assert not (tmp_path / "cache/layers" / digest.hex).exists()
+
+
+def images_in(cache):
+    """The folders of whole images, and whatever an unfinished one left; layers by themselves are in `layers`."""
+    return [path for path in cache.iterdir() if path.name != "layers"] if cache.exists() else []
 
 
 def member(name, kind=tarfile.REGTYPE, link=""):
@@ -362,8 +366,41 @@ def test_an_archive_that_escapes_is_not_unpacked(tmp_path, members):
     with pytest.raises(InvalidEntry):
         unpacked(store, image.digest, tmp_path / "cache")
 
-    assert not list((tmp_path / "cache").glob("*"))
+    assert not images_in(tmp_path / "cache")
+    assert not list((tmp_path / "cache/layers").iterdir())
     assert not (tmp_path / "evil").exists()
+
+
+def test_an_upper_layer_that_puts_a_file_for_a_folder_is_refused(tmp_path):
+    store = Layout(tmp_path / "store")
+    layers = [
+        store.put("lower", lambda sink: write_layer([bytes_entry("app/a/b", b"x")], sink)),
+        store.put("upper", lambda sink: write_layer([bytes_entry("app/a", b"y")], sink)),
+    ]
+    image = image_of(layers, Platform())
+    put_image(store, image, "odd")
+
+    with pytest.raises(InvalidEntry):
+        unpacked(store, image.digest, tmp_path / "cache")
+
+    assert not images_in(tmp_path / "cache")
+
+
+def test_images_that_share_a_layer_share_its_files(tmp_path):
+    store = Layout(tmp_path / "store")
+    shared = store.put("shared", lambda sink: write_layer([bytes_entry("app/site/big.py", b"x")], sink))
+    own = [
+        store.put(name, lambda sink, name=name: write_layer([bytes_entry("app/src/a.py", name.encode())], sink))
+        for name in ("a", "b")
+    ]
+    images = [image_of([shared, layer], Platform()) for layer in own]
+    for image in images:
+        put_image(store, image, image.digest.hex[:10])
+
+    first, second = (unpacked(store, image.digest, tmp_path / "cache") for image in images)
+
+    assert (first / "app/site/big.py").samefile(second / "app/site/big.py")
+    assert [(folder / "app/src/a.py").read_text() for folder in (first, second)] == ["a", "b"]
 
 
 def test_a_compressed_layer_is_left_to_a_container_runtime(tmp_path):
@@ -389,4 +426,4 @@ print((unpacked(Layout(Path("store")), Digest("{image.digest}"), Path("cache")) 
     both = [run(program, tmp_path) for _ in range(3)]
 
     assert [one.communicate()[0] for one in both] == ["new\n"] * 3
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(images_in(tmp_path / "cache")) == 1

@@ -60,10 +60,10 @@ PROMPT = Change(
 CODE = Change(
     "code",
     "1.0.2",
-    "Correct the commonest misreading",
+    "End every text with a line break",
     _OCR,
     '        return {"text": text}',
-    '        return {"text": text.replace("lnvoice", "Invoice")}',
+    '        return {"text": text.rstrip() + "\\n"}',
 )
 WEIGHTS = Change(
     "weights",

@@ -135,6 +135,12 @@ def put_file(path: Path, chunks: Iterable[bytes], mode: int) -> None:
         path.chmod(mode)
 
 
+def put_same(path: Path, source: Path) -> None:
+    """Makes `path` another name of the file `source`, on the same file system; its bytes are shared."""
+    with wrapped(path):
+        path.hardlink_to(source)
+
+
 def put_folder(path: Path) -> None:
     """Makes one folder below a new_folder."""
     with wrapped(path):

@@ -7,6 +7,7 @@ are 644 and 755 whatever it says.
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from lockstep.oci.store import Hashed, Store, damaged
 def unpacked(store: Store, image: Digest, cache: Path) -> Path:
     """The folder with the image's files, `cache/<hex digest>`; made if it is not there, whole or not at all.
 
-    A cache: it is not synced to disk file by file, and whoever doubts it removes it.
+    Each layer is unpacked once, below `cache/layers`, and images that share it share its files by hard links: a code
+    change costs its own layer. A cache: it is not synced to disk file by file, and whoever doubts it removes it.
 
     Args:
         store: Holds the image.
@@ -40,8 +42,41 @@ def unpacked(store: Store, image: Digest, cache: Path) -> Path:
     manifest = parse_manifest(store.manifest(image), str(image))
     with files.new_folder(target) as folder:
         for layer in manifest.layers:
+            _overlay(_layer(store, layer, cache / "layers"), folder)
+    return target
+
+
+def _layer(store: Store, layer: Descriptor, cache: Path) -> Path:
+    """The folder with one layer's files."""
+    target = cache / layer.digest.hex
+    if not target.is_dir():
+        with files.new_folder(target) as folder:
             _unpack(store, layer, folder)
     return target
+
+
+def _overlay(layer: Path, folder: Path) -> None:
+    """Lays a layer over what the folder has: a file takes the place of a lower layer's file, never of a folder."""
+    for parent, folders, names in os.walk(layer):
+        place = folder / os.path.relpath(parent, layer)
+        if place.is_symlink() or place.is_file():
+            raise _below_a_file(str(place))
+        files.put_folder(place)
+        for name in sorted([*names, *(child for child in folders if Path(parent, child).is_symlink())]):
+            path, source = place / name, Path(parent, name)
+            if path.is_dir() and not path.is_symlink():
+                raise InvalidEntry(
+                    "a file in the place of a folder of a lower layer", where=str(path), fix="rename one of them"
+                )
+            files.remove(path)
+            if source.is_symlink():
+                files.put_link(path, str(source.readlink()))
+            else:
+                files.put_same(path, source)
+
+
+def _below_a_file(where: str) -> InvalidEntry:
+    return InvalidEntry("an entry below a link or a file", where=where, fix="build the image again")
 
 
 class _Reader:
@@ -86,17 +121,13 @@ def _rest(reader: _Reader, layer: Descriptor) -> None:
 
 
 def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Makes one member below the folder; a later layer's file takes the place of an earlier one's."""
+    """Makes one member below the folder; a later member takes the place of an earlier one of its name."""
     path = folder / member.name
-    check(
-        Entry(
-            member.name, 0, lambda: cast("BinaryIO", None), 0o644, member.linkname if member.issym() else ""
-        )
-    )
+    check(Entry(member.name, 0, lambda: cast("BinaryIO", None), 0o644, member.linkname if member.issym() else ""))
     parts = member.name.split("/")
     above = [folder.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
     if any(parent.is_symlink() or parent.is_file() for parent in above):
-        raise InvalidEntry("an entry below a link or a file", where=member.name, fix="build the image again")
+        raise _below_a_file(member.name)
     if member.isdir():
         files.put_folder(path)
         return
