@@ -44,9 +44,12 @@ def ids(rendered: Rendered) -> dict[str, InstanceId]:
     return {name.component: name for name in rendered.instances}
 
 
+BASE = composed(release_of())
+
+
 def changed_by(**changes: Mapping[str, Any]) -> set[str]:
     """The components whose instances get another id by a change of the small release."""
-    before, after = ids(composed(release_of())), ids(composed(release_of(**changes)))
+    before, after = ids(BASE), ids(composed(release_of(**changes)))
     return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
@@ -93,7 +96,7 @@ def test_a_call_that_is_dropped_renames_the_caller_alone() -> None:
 
 
 def test_an_id_ignores_replicas_the_registry_and_the_version() -> None:
-    base = composed(release_of("1.0.0"))
+    base = BASE
     bindings = Bindings(components={name: Binding(replicas=7) for name in (GATEWAY, LLM)})
 
     assert ids(composed(release_of("2.0.0"))) == ids(base)
@@ -118,7 +121,7 @@ def test_an_id_ignores_replicas_the_registry_and_the_version() -> None:
 def test_a_binding_that_changes_pods_changes_the_id(binding: Binding) -> None:
     bound = ids(composed(release_of(), Bindings(components={LLM: binding})))
 
-    assert {name for name, own in ids(composed(release_of())).items() if bound[name] != own} == {
+    assert {name for name, own in ids(BASE).items() if bound[name] != own} == {
         LLM,
         SUMMARIZER,
         GATEWAY,
@@ -157,7 +160,7 @@ def test_the_order_of_components_changes_nothing() -> None:
 
 
 def test_callees_are_the_ids_of_what_is_called() -> None:
-    rendered = composed(release_of())
+    rendered = BASE
     own = ids(rendered)
 
     assert rendered.root == own["gateway"]
@@ -192,7 +195,7 @@ def test_a_third_party_image_keeps_its_own_registry() -> None:
 
 
 PLACEHOLDER = "summarizer-0000000000"
-OWN = ids(composed(release_of()))["summarizer"]
+OWN = ids(BASE)["summarizer"]
 
 
 def with_prompt(prompt: str) -> Instance:
@@ -236,7 +239,7 @@ def test_a_prompt_that_says_the_own_name_of_its_instance_changes_the_name() -> N
 
 
 def test_every_file_gives_back_its_id_and_a_scaled_one_too() -> None:
-    for item in composed(release_of()).instances.values():
+    for item in BASE.instances.values():
         again = read_back(item)
         assert (again.digest, again.callees, again.images) == (item.digest, item.callees, item.images)
         scaled = Instance(item.id, item.digest, _edited(item, b"replicas: 1", b"replicas: 9"))
@@ -260,7 +263,7 @@ def _edited(item: Instance, old: bytes, new: bytes) -> Any:
     ],
 )
 def test_a_file_that_was_edited_does_not_have_its_own_name(old: bytes, new: bytes) -> None:
-    item = composed(release_of()).instances[OWN]
+    item = BASE.instances[OWN]
 
     assert not has_own_name(parse_instance(OWN, _edited(item, old, new)))
 
@@ -278,7 +281,7 @@ def test_a_comment_in_a_template_changes_no_id_and_an_object_does() -> None:
     text = TEMPLATES["instance.yaml.j2"]
     commented = {**TEMPLATES, "instance.yaml.j2": "{#- a comment -#}\n# another\n" + text}
     other = {**TEMPLATES, "instance.yaml.j2": text.replace("periodSeconds: 5", "periodSeconds: 6")}
-    base = ids(composed(release_of()))
+    base = ids(BASE)
 
     assert ids(composed(release_of(), templates=commented)) == base
     assert not set(ids(composed(release_of(), templates=other)).values()) & set(base.values())
