@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -25,11 +26,17 @@ def expanded(template: str, context: Mapping[str, Any]) -> str:
         one of FAILURES: an unknown name, forbidden access, a string that did not go through tojson, or a value that has
             no canonical form.
     """
+    return _compiled(template).render(context)
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> jinja2.Template:
+    """The compiled template. Remembered, as compiling is a function of the text and costs more than rendering."""
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
     environment.globals = {name: environment.globals[name] for name in _GLOBALS}
     environment.filters = {name: make for name, make in environment.filters.items() if name not in _WITHHELD}
     environment.filters["tojson"] = _tojson
-    return environment.from_string(template).render(context)
+    return environment.from_string(template)
 
 
 def line_of(error: BaseException) -> int | None:
