@@ -17,14 +17,15 @@ from typing import TypeVar
 
 from lockstep.adapters.git import Repository
 from lockstep.core.errors import Finding, OutsideError, UsageError
-from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha
+from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_of
 from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.facts import Blob, Deployed, Facts, Filed, Snapshot, StoredImage
 from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, wanted_images
 from lockstep.core.rules.release import read_release
 from lockstep.core.rules.source import paths_in
-from lockstep.core.source import CHART
+from lockstep.core.source import CHART, TEMPLATES
+from lockstep.core.version import Version
 from lockstep.oci.image import InvalidManifest, parse_manifest
 from lockstep.oci.layer import CHUNK
 from lockstep.oci.store import Hashed, Store
@@ -64,11 +65,16 @@ def verify_bundle(
         UsageError: there is no such release or environment.
         OutsideError: Git or the disk failed.
     """
-    facts = _read(workspace, tuple(what))  # step 1
-    facts = _traced(workspace, facts)  # step 2
     shelf = Shelf(store_of)
-    facts, skipped = _looked_up(facts, shelf, CHEAP if not deep else None)  # step 3
+    facts, skipped = gather(workspace, tuple(what), shelf, deep=deep)
     return Verified(findings(facts), _counts(facts, shelf), (*skipped, *_notes(facts)))  # step 4
+
+
+def gather(workspace: Workspace, what: tuple[str, ...], shelf: Shelf, *, deep: bool) -> tuple[Facts, tuple[str, ...]]:
+    """Steps 1 to 3: all that the rules look at, and notes on what was not read."""
+    facts = _read(workspace, what)  # step 1
+    facts = _traced(workspace, facts)  # step 2
+    return _looked_up(facts, shelf, CHEAP if not deep else None)  # step 3
 
 
 def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
@@ -118,10 +124,10 @@ def _traced(workspace: Workspace, facts: Facts) -> Facts:
     for change in _changes(repository, tip, "", CHART):
         if change.status != "D":
             chart.setdefault(change.path.removeprefix(f"{CHART}/"), set()).add(change.oid)
+    prefix = f"refs/tags/{facts.bundle.tag_prefix}"
     releases = [
-        replace(filed, touched=tuple(dict.fromkeys(touched.get(filed.folder, ()))), tag=_tag(workspace, filed),
-                source=_snapshot(repository, filed))
-        if filed.folder in facts.chosen else filed
+        replace(filed, touched=tuple(dict.fromkeys(touched.get(filed.folder, ()))), source=_snapshot(repository, filed),
+                tag=repository.resolve(prefix + filed.folder)) if filed.folder in facts.chosen else filed
         for filed in facts.releases
     ]  # fmt: skip
     environments = [
@@ -129,7 +135,22 @@ def _traced(workspace: Workspace, facts: Facts) -> Facts:
         for one in facts.environments
     ]
     known = {path: frozenset(oids) for path, oids in chart.items()}
-    return replace(facts, releases=tuple(releases), environments=tuple(environments), chart=known)
+    templates = _templates(repository, facts)
+    return replace(facts, releases=tuple(releases), environments=tuple(environments), chart=known, templates=templates)
+
+
+def _templates(repository: Repository, facts: Facts) -> dict[Version, dict[str, str]]:
+    """The templates of every release, as far as they are here with the digests that it pins; equal ones read once."""
+    texts: dict[Digest, str] = {}
+    for release in facts.known.values():
+        if not set(release.templates.values()) <= texts.keys():
+            found = repository.tree(release.commit).read([f"{TEMPLATES}/{name}" for name in release.templates])
+            texts |= {digest_of(data): data.decode(errors="replace") for data in found.values()}
+    return {
+        version: {name: texts[digest] for name, digest in release.templates.items()}
+        for version, release in facts.known.items()
+        if set(release.templates.values()) <= texts.keys()
+    }
 
 
 def _once(repository: Repository, tip: GitSha, name: EnvironmentName) -> frozenset[str]:
@@ -164,10 +185,6 @@ def _changes(repository: Repository, tip: GitSha, magic: str, path: str) -> list
                 _, _, _, oid, status = meta.split()
                 found.append(Changed(GitSha(commit), status[0], GitOid(oid), name.removeprefix(repository.prefix)))
     return found
-
-
-def _tag(workspace: Workspace, filed: Filed) -> GitSha | None:
-    return workspace.repository.resolve(f"refs/tags/{workspace.bundle.tag_prefix}{filed.folder}")
 
 
 def _snapshot(repository: Repository, filed: Filed) -> Snapshot | None:

@@ -19,8 +19,9 @@ from lockstep.core.rules.release import release_findings
 RULES = (
     "environment/canonical", "environment/chart", "environment/file", "environment/yaml",
     "evidence/name", "evidence/subject",
-    "front/chart", "front/content", "front/field", "front/gate", "front/release", "front/root", "front/serves",
-    "gate/job", "gate/root",
+    "front/chart", "front/content", "front/field", "front/gate", "front/release", "front/rendered", "front/root",
+    "front/serves",
+    "gate/job", "gate/rendered", "gate/root",
     "instance/address", "instance/callee", "instance/edges", "instance/hardened", "instance/id",
     "instance/name", "instance/pinned", "instance/unreleased",
     "release/calls", "release/canonical", "release/changes", "release/commit", "release/edited",

@@ -97,7 +97,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     yield from _bindings_findings(deployed)
     for item in environment.instances.values():
         yield from instance_findings(item, environment, facts)  # steps 8 and 10
-    yield from gate_findings(environment)  # step 9
+    yield from gate_findings(environment, facts)  # step 9
     yield from front_findings(deployed, facts)
     yield from deployed_image_findings(environment, facts)  # step 10
 

@@ -10,6 +10,7 @@ from lockstep.core.environment import Environment, Files
 from lockstep.core.errors import Finding
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha
 from lockstep.core.release import Release
+from lockstep.core.render import Templates
 from lockstep.core.version import Version
 
 
@@ -132,6 +133,7 @@ class Facts:
         strays: Paths in releases/ that belong to neither.
         images: The images of what is chosen, by repository and digest.
         chart: For each file of charts/environment every Git id that it ever had.
+        templates: Text of the object templates of every release whose commit is here, with the digests that it pins.
         chart_now: The files of charts/environment as they are.
         is_shallow: Whether the history of this clone was cut off.
     """
@@ -144,6 +146,7 @@ class Facts:
     images: Mapping[tuple[str, Digest], StoredImage] = field(default_factory=dict)
     chart: Mapping[str, frozenset[GitOid]] = field(default_factory=dict)
     chart_now: frozenset[str] = frozenset()
+    templates: Mapping[Version, Templates] = field(default_factory=dict)
     is_shallow: bool = False
 
     @property

@@ -13,12 +13,13 @@ from lockstep.core.names import InstanceId
 from lockstep.core.release import Release
 from lockstep.core.rules.facts import Deployed, Facts
 from lockstep.core.rules.instance import unlike
-from lockstep.core.rules.pod import at, images_of, pod_findings
+from lockstep.core.rules.pod import at, images_of, mappings, pod_findings
+from lockstep.core.rules.rendered import front_rendering_findings, gate_rendering_findings, is_own_image
 
 _NOTHING = "0.0.0"  # Chart.yaml before the first promote
 
 
-def gate_findings(environment: Environment) -> Iterator[Finding]:
+def gate_findings(environment: Environment, facts: Facts) -> Iterator[Finding]:
     """What is wrong with the gates of an environment."""
     for root, gate in environment.gates.items():
         where = f"releases/{environment.name}/gates/{root}.yaml"
@@ -28,6 +29,8 @@ def gate_findings(environment: Environment) -> Iterator[Finding]:
             continue
         if problem := _root_problem(gate, environment):
             yield Finding("gate/root", where, problem, restore, root.component)
+        else:
+            yield from gate_rendering_findings(gate, environment, facts)
         yield from pod_findings(gate.objects, where, root.component)
 
 
@@ -45,18 +48,14 @@ def _root_problem(gate: Gate, environment: Environment) -> str:
     """A gate asks the root that its file is named after, from that root's own image."""
     job, root = gate.objects[0], gate.root
     name = at(job, "metadata", "name")
-    containers = at(job, "spec", "template", "spec", "containers") or []
-    asked = [
-        variable.get("value")
-        for one in containers
-        for variable in at(one, "env") or ()
-        if variable.get("name") == "ROOT_URL"
-    ]
+    containers = mappings(at(job, "spec", "template", "spec"), "containers")
+    variables = [variable for one in containers for variable in mappings(one, "env")]
+    asked = [variable.get("value") for variable in variables if variable.get("name") == "ROOT_URL"]
     if name != f"gate-{root}" or asked != [f"http://{root}"]:
         return f"its Job {name} asks {', '.join(map(str, asked)) or 'nothing'}, its file is the gate of {root}"
     if root not in environment.instances:
         return f"it is the gate of {root}, which is not in {environment.name}; a gate dies with its root"
-    if not set(images_of(job)) <= set(environment.instances[root].images):
+    if not is_own_image(gate, environment.instances[root]):
         return f"its Job runs {', '.join(map(str, images_of(job)))}, which is not the image of {root}"
     return ""
 
@@ -96,6 +95,7 @@ def _release_findings(environment: Environment, front: Front, facts: Facts, wher
         what = f"it says that release {front.release} serves, which is not a release here"
         yield Finding("front/release", where, what, f"restore releases/{front.release} from Git")
         return
+    yield from front_rendering_findings(front, release, facts, where)
     serving = [environment.instances[one] for one in environment.closure(front.root) if one in environment.instances]
     for what in _unlike(serving, release):
         fix = f"lockstep promote {environment.name} VERSION with the version that serves"

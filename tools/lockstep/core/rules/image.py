@@ -15,11 +15,12 @@ from lockstep.core.rules.instance import is_one_of
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image of ours that a release pins, and the layers that it must have, lowest first."""
+    """An image of ours that a release pins, the layers that it must have, lowest first, and what it says of sizes."""
 
     component: ComponentName
     reference: ImageRef
     layers: tuple[Digest, ...]
+    sizes: tuple[int, ...] = ()
 
 
 def wanted_images(release: Release) -> tuple[Wanted, ...]:
@@ -31,7 +32,9 @@ def _wanted(name: ComponentName, pinned: Pinned) -> Iterator[Wanted]:
     image, weights = pinned.image, pinned.weights
     if image and (image.runtime or image.code):
         layers = (*(image.runtime.layers if image.runtime else ()), *((image.code,) if image.code else ()))
-        yield Wanted(name, image.reference, tuple(layer.digest for layer in layers))
+        yield Wanted(
+            name, image.reference, tuple(layer.digest for layer in layers), tuple(layer.size for layer in layers)
+        )
     if weights:
         files = sorted(weights.files, key=lambda file: file.name)
         yield Wanted(name, weights.reference, tuple(dict.fromkeys(file.layer for file in files)))
@@ -66,11 +69,13 @@ def image_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
 
 def deployed_images(environment: Environment, releases: Iterable[Release]) -> tuple[tuple[Wanted, Release], ...]:
     """Every image of ours that an environment's instances run, each once, with a release that pins it."""
-    running = {image for item in environment.instances.values() for image in item.images}
+    running: dict[str, set[str]] = {}
+    for image in {image for item in environment.instances.values() for image in item.images}:
+        running.setdefault(image.rpartition("@")[2], set()).add(image)
     found: dict[ImageRef, tuple[Wanted, Release]] = {}
     for release in releases:
         for wanted in wanted_images(release):
-            if any(is_one_of(image, [wanted.reference]) for image in running):
+            if any(is_one_of(image, [wanted.reference]) for image in running.get(wanted.reference.digest, ())):
                 found.setdefault(wanted.reference, (wanted, release))
     return tuple(found.values())
 
@@ -110,6 +115,8 @@ def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterat
         what = f"{stored.where} is not an image: {stored.problem}"
     elif stored.layers != wanted.layers:
         what = f"{stored.where} has the layers {_short(stored.layers)}, the release pins {_short(wanted.layers)}"
+    elif wanted.sizes and wanted.sizes != (sizes := tuple(blob.size for blob in stored.blobs[2:])):
+        what = f"the layers of {stored.where} have {sizes} bytes, the release says {wanted.sizes}"
     else:
         return
     yield Finding("store/layers", filed.path, what, f"git log -- {filed.path}", wanted.component)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lockstep.core.environment import INSTANCE, Environment
@@ -58,8 +58,8 @@ def _edge_findings(item: Instance, environment: Environment, where: str) -> Iter
     """NetworkPolicies admit the instance to its callees; outside traffic only to what nobody calls."""
     found = sorted(edge for one in item.objects if one.get("kind") == "NetworkPolicy" for edge in _edges(one))
     wanted = sorted((str(callee), str(item.id)) for callee in item.callees)
-    entry = [(str(item.id), ANYONE)] if item.id in environment.roots else []
-    if found in (wanted, sorted([*wanted, *entry])):
+    opened = sorted([*wanted, (str(item.id), ANYONE)])
+    if found == wanted or (found == opened and item.id in environment.roots):
         return
     extra = [f"{admitted} to {selected}" for selected, admitted in found if (selected, admitted) not in wanted]
     lacking = [f"{admitted} to {selected}" for selected, admitted in wanted if (selected, admitted) not in found]
@@ -77,10 +77,14 @@ def _edges(policy: Object) -> Iterator[tuple[str, str]]:
         return
     for rule in rules:
         peers = at(rule, "from")
-        for peer in peers if isinstance(peers, list) else ():
-            yield selected, _named(at(peer, "podSelector")) if set(peer) == {"podSelector"} else "other"
-        if not peers:
-            yield selected, ANYONE
+        for peer in peers if isinstance(peers, list) and peers else [{ANYONE: peers}]:
+            yield selected, _peer(peer)
+
+
+def _peer(peer: Any) -> str:
+    if not isinstance(peer, Mapping) or set(peer) not in ({"podSelector"}, {ANYONE}):
+        return "other"
+    return _named(peer["podSelector"]) if "podSelector" in peer else "other" if peer[ANYONE] else ANYONE
 
 
 def _named(selector: Any) -> str:

@@ -32,7 +32,7 @@ def pod_findings(objects: tuple[Object, ...], where: str, component: str) -> Ite
 
 def images_of(item: Object) -> tuple[Any, ...]:
     """Every image reference of an object: containers', init containers' and image volumes'."""
-    volumes = (volume["image"].get("reference") for volume in _list(_pod(item), "volumes") if "image" in volume)
+    volumes = (at(volume, "image", "reference") for volume in mappings(_pod(item), "volumes") if "image" in volume)
     return (*(container.get("image") for container in _containers(item)), *volumes)
 
 
@@ -47,16 +47,17 @@ def _pod(item: Object) -> Any:
     return at(item, "spec", "template", "spec")
 
 
-def _list(value: Any, key: str) -> list[Any]:
+def mappings(value: Any, key: str) -> list[Any]:
+    """The mappings in a list under a key; anything else is left out."""
     found = at(value, key)
     return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
 
 def _containers(item: Object) -> list[Any]:
     return [
-        *_list(_pod(item), "initContainers"),
-        *_list(_pod(item), "containers"),
-        *_list(_pod(item), "ephemeralContainers"),
+        *mappings(_pod(item), "initContainers"),
+        *mappings(_pod(item), "containers"),
+        *mappings(_pod(item), "ephemeralContainers"),
     ]
 
 
@@ -74,14 +75,14 @@ def _problems(item: Object) -> Iterator[str]:
         yield "seccompProfile is not RuntimeDefault"
     yield from (f"{key} is set" for key in _WRONG_IF_TRUE if at(pod, key) not in {None, False})
     yield from (
-        f"the volume {volume.get('name')} is a hostPath" for volume in _list(pod, "volumes") if "hostPath" in volume
+        f"the volume {volume.get('name')} is a hostPath" for volume in mappings(pod, "volumes") if "hostPath" in volume
     )
-    if not _list(pod, "containers"):
+    if not mappings(pod, "containers"):
         yield "it has no container"
     for container in _containers(item):
         name = container.get("name")
         yield from (f"{name}: {problem}" for problem in _container_problems(container))
-    for container in _list(pod, "containers") if item.get("kind") == "Deployment" else ():
+    for container in mappings(pod, "containers") if item.get("kind") == "Deployment" else ():
         yield from (f"{container.get('name')}: no {probe}" for probe in _ASKED if not at(container, probe))
         if not at(container, "lifecycle", "preStop"):
             yield f"{container.get('name')}: no preStop"

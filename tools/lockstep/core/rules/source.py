@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockstep.core.bundle import Bundle, parse_bundle
-from lockstep.core.component import parse_component
+from lockstep.core.component import Image, parse_component
 from lockstep.core.environment import Files
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.inputs import Input, InputKind
 from lockstep.core.names import ComponentName, digest_of
-from lockstep.core.release import Pinned, Release
+from lockstep.core.release import Pinned, PinnedImage, Release
 from lockstep.core.rules.facts import Facts, Filed, Snapshot
-from lockstep.core.source import TEMPLATES, component_path
+from lockstep.core.source import LOCK, TEMPLATES, component_path
+from lockstep.core.weights import parse_lock
 
 # What release.yaml takes from component.yaml as it stands there.
 _WRITTEN = (
@@ -35,6 +36,7 @@ def paths_in(release: Release) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Paths of every input (for their Git ids), and of the small files whose content the release holds."""
     inputs = [item for items in release.inputs.values() for item in items if not _is_platform(item)]
     texts = [item.path for item in inputs if item.kind in {InputKind.PROMPT, InputKind.CONTRACT, InputKind.CONFIG}]
+    texts += [item.path for item in inputs if item.path.endswith(f"/{LOCK}")]
     templates = [f"{TEMPLATES}/{name}" for name in release.templates]
     return tuple(sorted({item.path for item in inputs})), tuple(sorted({BUNDLE, *texts, *templates}))
 
@@ -95,6 +97,7 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
     contracts = {digest_of(files.get(item.path, b"")) for item in inputs if item.kind is InputKind.CONTRACT}
     if {pinned.contract, *pinned.calls.values()} != contracts:
         yield f"its contract digests are not those of the files {at}"
+    yield from _lock_differences(name, pinned, files, at)
     path = component_path(name, "component.yaml")
     try:
         component = parse_component(files.get(path, b"").decode(), path, name)
@@ -103,8 +106,32 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
         return
     other = [key for key in _WRITTEN if getattr(component, key) != getattr(pinned, key)]
     other += ["calls"] if set(component.calls) != set(pinned.calls) else []
+    other += ["image"] if not _is_from(component.image, pinned.image) else []
+    other += ["weights"] if bool(component.weights) != bool(pinned.weights) else []
     if other:
         yield f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} not as in {path} {at}"
+
+
+def _is_from(said: Image | None, pinned: PinnedImage | None) -> bool:
+    """Whether a pinned image is of the kind that component.yaml says: none, that third-party one, or built here."""
+    if said is None or pinned is None:
+        return said is None and pinned is None
+    if said.reference is not None:
+        return pinned == PinnedImage(reference=said.reference)
+    return bool(said.code) == (pinned.code is not None)
+
+
+def _lock_differences(name: ComponentName, pinned: Pinned, files: Files, at: str) -> Iterator[str]:
+    path = component_path(name, LOCK)
+    if not pinned.weights:
+        return
+    try:
+        lock = parse_lock(files.get(path, b"").decode(), path, name)
+    except (LockstepError, UnicodeDecodeError) as error:
+        yield f"{path} {at} cannot be read: {error}"
+        return
+    if (lock.image, lock.files) != (pinned.weights.reference.digest, pinned.weights.files):
+        yield f"its weights are not those of {path} {at}"
 
 
 def _bundle(source: Snapshot) -> Bundle | str:
