@@ -148,7 +148,7 @@ class Bundle:
         return [event for event in map(json.loads, lines) if not name or event["event"] == name]
 
     def ask(self, path: str = "/who", data: bytes | None = None) -> dict[str, Any]:
-        with urllib.request.urlopen(self.status()["front_url"] + path, data=data, timeout=20) as given:  # noqa: S310 - our own address
+        with urllib.request.urlopen(self.status()["front_url"] + path, data=data, timeout=20) as given:
             return json.load(given)
 
     def until(self, true: Callable[[], object], what: str, seconds: float = 20) -> None:

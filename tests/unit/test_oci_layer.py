@@ -67,9 +67,7 @@ def test_a_layer_is_read_back_by_tarfile():
         assert archive.extractfile("app/src/" + "long" * 40 + "/ümlaut.txt").read() == b"\xff\x00"
         assert archive.getmember("app/src/up").linkname == "../bin/run"
         assert archive.getmember("app/bin/run").mode == 0o755
-        assert {(m.uid, m.gid, m.mtime, m.uname, m.gname) for m in archive.getmembers()} == {
-            (0, 0, 0, "", "")
-        }
+        assert {(m.uid, m.gid, m.mtime, m.uname, m.gname) for m in archive.getmembers()} == {(0, 0, 0, "", "")}
 
 
 def test_a_layer_is_read_by_gnu_tar(tmp_path):
@@ -200,9 +198,7 @@ def test_code_entries_keep_modes_and_links():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("mode", "target"), [("120000", "../x"), ("120000", "/x"), ("120000", ""), ("160000", "")]
-)
+@pytest.mark.parametrize(("mode", "target"), [("120000", "../x"), ("120000", "/x"), ("120000", ""), ("160000", "")])
 def test_code_that_leaves_the_component_is_a_finding(mode, target):
     _, found = code_entries("ocr", [TreeFile("a", mode, 0, io.BytesIO, target, "abc:components/ocr/a")])
 

@@ -305,9 +305,7 @@ def test_an_unchanged_file_is_not_read_again(tmp_path):
     path.write_bytes(DATA[::-1])  # what is in the file now is seen only by whoever reads it
     known = {stamp_of(path): hashes}
 
-    again, _ = lock_weights(
-        Work("ocr", lambda _: [path], lambda _: AssertionError(), store), [pointer()], known
-    )
+    again, _ = lock_weights(Work("ocr", lambda _: [path], lambda _: AssertionError(), store), [pointer()], known)
 
     assert again == first
 

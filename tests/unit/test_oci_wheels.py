@@ -126,9 +126,7 @@ def test_needed_ignores_the_order_of_the_lock(names):
     def of(found):
         return [
             one.name
-            for one in needed(
-                parse_requirements("\n".join(f"{n}==1 --hash={HASH}" for n in found), ""), Platform()
-            )
+            for one in needed(parse_requirements("\n".join(f"{n}==1 --hash={HASH}" for n in found), ""), Platform())
         ]
 
     assert of(names) == sorted(names)
@@ -198,15 +196,9 @@ def test_a_remembered_layer_is_made_again_when_the_store_lost_it(tmp_path):
 
 
 def test_pip_brings_the_wheel_of_the_stated_platform(tmp_path, index):
-    mine = put_wheel(
-        index, wheel_bytes(tag="cp311-cp311-manylinux_2_17_x86_64"), "cp311-cp311-manylinux_2_17_x86_64"
-    )
-    theirs = put_wheel(
-        index, wheel_bytes(tag="cp313-cp313-manylinux2014_aarch64"), "cp313-cp313-manylinux2014_aarch64"
-    )
-    new = put_wheel(
-        index, wheel_bytes(tag="cp311-cp311-manylinux_2_99_x86_64"), "cp311-cp311-manylinux_2_99_x86_64"
-    )
+    mine = put_wheel(index, wheel_bytes(tag="cp311-cp311-manylinux_2_17_x86_64"), "cp311-cp311-manylinux_2_17_x86_64")
+    theirs = put_wheel(index, wheel_bytes(tag="cp313-cp313-manylinux2014_aarch64"), "cp313-cp313-manylinux2014_aarch64")
+    new = put_wheel(index, wheel_bytes(tag="cp311-cp311-manylinux_2_99_x86_64"), "cp311-cp311-manylinux_2_99_x86_64")
     requirements = lock(mine, theirs, new)
     pip = Pip(tmp_path / "cache")
 

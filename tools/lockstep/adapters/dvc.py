@@ -47,9 +47,7 @@ class Config:
 
 def repository_of(folder: Path) -> Path | None:
     """The nearest folder above that has .dvc/config, or None. It may lie above the bundle."""
-    return next(
-        (parent for parent in (folder, *folder.parents) if (parent / ".dvc" / "config").is_file()), None
-    )
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".dvc" / "config").is_file()), None)
 
 
 def candidates(pointer: Pointer, place: Place) -> Iterator[Path]:

@@ -178,11 +178,7 @@ def _difference(file: WeightsFile, pointer: Pointer) -> str:
         return f"{pointer.path} says md5 {pointer.md5}, weights.lock says {file.md5}"
     if file.size != pointer.size:
         return f"{pointer.path} says {pointer.size} bytes, weights.lock says {file.size}"
-    return (
-        ""
-        if file.name == pointer.name
-        else f"{pointer.path} names {pointer.name}, weights.lock says {file.name}"
-    )
+    return "" if file.name == pointer.name else f"{pointer.path} names {pointer.name}, weights.lock says {file.name}"
 
 
 def _command(component: str) -> str:
@@ -199,9 +195,7 @@ def _out(document: Document, component: str) -> tuple[dict[str, Any], list[Findi
     found = []
     if "deps" in data:
         what = "made by `dvc import`: its bytes are not in your own DVC remote"
-        found.append(
-            _refusal(document, ("deps",), what, "copy the file here and run `dvc add` on it", component)
-        )
+        found.append(_refusal(document, ("deps",), what, "copy the file here and run `dvc add` on it", component))
     found += [_unknown(document, (key,), component) for key in data.keys() - _POINTER_FIELDS - {"deps"}]
     outs = data.get("outs")
     if not isinstance(outs, list) or len(outs) != 1 or not isinstance(outs[0], Mapping):

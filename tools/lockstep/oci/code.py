@@ -53,9 +53,7 @@ def code_entries(component: str, tree: Iterable[TreeFile]) -> tuple[tuple[Entry,
 def _entry(file: TreeFile) -> Entry:
     path = f"{FOLDER}/{file.path}"
     mode: Mode = 0o755 if file.mode == "100755" else 0o644
-    return (
-        link_entry(path, file.target) if file.mode == "120000" else Entry(path, file.size, file.opener, mode)
-    )
+    return link_entry(path, file.target) if file.mode == "120000" else Entry(path, file.size, file.opener, mode)
 
 
 def _problem(file: TreeFile) -> tuple[str, str] | None:

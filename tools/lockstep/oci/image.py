@@ -151,9 +151,7 @@ def _set(config: dict[str, Any], settings: Settings) -> None:
     """Puts settings into a configuration. Variables keep the base's order, new ones follow sorted."""
     inner = dict(config.get("config") or {})
     if settings.env:
-        env = dict(pair.partition("=")[::2] for pair in inner.get("Env") or []) | dict(
-            sorted(settings.env.items())
-        )
+        env = dict(pair.partition("=")[::2] for pair in inner.get("Env") or []) | dict(sorted(settings.env.items()))
         inner["Env"] = [f"{name}={value}" for name, value in env.items()]
     if settings.workdir:
         inner["WorkingDir"] = settings.workdir
@@ -171,9 +169,7 @@ def _descriptor(media_type: str, digest: Digest, size: int) -> dict[str, Any]:
 
 def _parse_descriptor(data: Any, where: str) -> Descriptor:
     if not isinstance(data, dict):
-        raise InvalidManifest(
-            "a descriptor is missing or not an object", where=where, fix="build the image again"
-        )
+        raise InvalidManifest("a descriptor is missing or not an object", where=where, fix="build the image again")
     size = _field(data, "size", int, where)
     try:
         digest = Digest(_field(data, "digest", str, where))

@@ -131,9 +131,7 @@ def ordered(entries: Iterable[Entry]) -> tuple[Entry | str, ...]:
     for entry in entries:
         check(entry)
         if entry.path in files:
-            raise InvalidEntry(
-                "two files of a layer have one path", where=entry.path, fix="rename one of them"
-            )
+            raise InvalidEntry("two files of a layer have one path", where=entry.path, fix="rename one of them")
         files[entry.path] = entry
     folders = {folder for path in files for folder in _parents(path)}
     for path in sorted(folders & files.keys()):
@@ -204,11 +202,7 @@ def header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = ""
     if size > _LARGEST_USTAR_SIZE:
         records["size"] = b"%d" % size
     extended = b"".join(_record(key.encode(), value) for key, value in sorted(records.items()))
-    before = (
-        _ustar(b"pax", b"x", 0o644, len(extended), b"") + extended + padding(len(extended))
-        if extended
-        else b""
-    )
+    before = _ustar(b"pax", b"x", 0o644, len(extended), b"") + extended + padding(len(extended)) if extended else b""
     return before + _ustar(_plain(name), kind, mode, 0 if "size" in records else size, _plain(link))
 
 
@@ -278,6 +272,4 @@ def check(entry: Entry) -> None:
     try:
         (entry.path + entry.target).encode()
     except UnicodeEncodeError as error:
-        raise InvalidEntry(
-            "a name that is not UTF-8", where=ascii(entry.path), fix="rename the file"
-        ) from error
+        raise InvalidEntry("a name that is not UTF-8", where=ascii(entry.path), fix="rename the file") from error

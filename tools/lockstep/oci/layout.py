@@ -115,9 +115,7 @@ class Layout:
         """Every tag of this repository and the manifest that it names, sorted by tag."""
         named = ((_ref_name(entry), Digest(entry["digest"])) for entry in self._entries() if _ref_name(entry))
         split = ((name.rpartition(":"), digest) for name, digest in named)
-        return dict(
-            sorted((tag, digest) for (repository, _, tag), digest in split if repository == self.repository)
-        )
+        return dict(sorted((tag, digest) for (repository, _, tag), digest in split if repository == self.repository))
 
     def _blob(self, digest: Digest) -> Path:
         return self.folder / "blobs" / "sha256" / digest.hex
@@ -131,9 +129,7 @@ class Layout:
 
     def _reference(self, tag: str) -> str:
         if not _TAG.fullmatch(tag):
-            raise UsageError(
-                f"{tag!r} is not a tag; a good one: release-1.2.0", fix="use letters, digits and . _ -"
-            )
+            raise UsageError(f"{tag!r} is not a tag; a good one: release-1.2.0", fix="use letters, digits and . _ -")
         return f"{self.repository}:{tag}" if self.repository else tag
 
     def _entries(self) -> list[dict[str, Any]]:

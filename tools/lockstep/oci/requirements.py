@@ -22,9 +22,7 @@ from lockstep.core.names import Digest
 _HASH = re.compile(r"\s--hash[= ](\S+)")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-_LOCK = (
-    "make the lock again: uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
-)
+_LOCK = "make the lock again: uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -130,6 +128,4 @@ def _requirement(line: str, where: str) -> Requirement:
     digests = sorted({Digest(text) for text in hashes if text.startswith("sha256:")})
     if not digests:
         raise ValueError(f"{parsed.name}=={pins[0].version} has no --hash=sha256:…")
-    return Requirement(
-        canonicalize_name(parsed.name), pins[0].version, tuple(digests), str(parsed.marker or ""), where
-    )
+    return Requirement(canonicalize_name(parsed.name), pins[0].version, tuple(digests), str(parsed.marker or ""), where)

@@ -88,9 +88,7 @@ def lock_weights(
     return WeightsLock(image=weights_image(files).digest, files=files), learnt
 
 
-def weights_layer(
-    component: str, sources: Sequence[Source], store: BlobStore | None
-) -> tuple[WeightsFile, ...]:
+def weights_layer(component: str, sources: Sequence[Source], store: BlobStore | None) -> tuple[WeightsFile, ...]:
     """What the files of one layer are, from one pass that also writes the layer to the store, if there is
     one.
 
@@ -116,8 +114,7 @@ def weights_layer(
         name = f"{component}: {', '.join(source.pointer.name for source in sources[:3])}"
         layer = store.put(name, fill) if store else layer_of(fill)
         return tuple(
-            _file(source.pointer, one.sha256, layer.digest)
-            for source, one in zip(sources, measured, strict=True)
+            _file(source.pointer, one.sha256, layer.digest) for source, one in zip(sources, measured, strict=True)
         )
 
 
@@ -197,11 +194,7 @@ def _right(work: Work, pointer: Pointer) -> Source:
 
 
 def _unfound(work: Work, pointer: Pointer, wrong: Sequence[Finding]) -> LockstepError:
-    return (
-        WrongBytes(f"{work.component}: no right bytes for {pointer.name}", wrong)
-        if wrong
-        else work.missing(pointer)
-    )
+    return WrongBytes(f"{work.component}: no right bytes for {pointer.name}", wrong) if wrong else work.missing(pointer)
 
 
 def _has(work: Work, layer: Digest) -> bool:
@@ -209,9 +202,7 @@ def _has(work: Work, layer: Digest) -> bool:
 
 
 def _source(pointer: Pointer, path: Path) -> Source:
-    return Source(
-        pointer, lambda: cast("BinaryIO", path.open("rb", buffering=0)), stamp_of(path).size, str(path)
-    )
+    return Source(pointer, lambda: cast("BinaryIO", path.open("rb", buffering=0)), stamp_of(path).size, str(path))
 
 
 def _entry(source: Source, opener: Opener) -> Entry:

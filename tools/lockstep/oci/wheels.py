@@ -72,9 +72,7 @@ class Target:
     cache: Path
 
 
-def wheel_layers(
-    requirements: tuple[Requirement, ...], source: WheelSource, target: Target
-) -> tuple[Layer, ...]:
+def wheel_layers(requirements: tuple[Requirement, ...], source: WheelSource, target: Target) -> tuple[Layer, ...]:
     """One layer per requirement that the platform needs, in the order of their names; all of them are in the
     store.
 
@@ -191,9 +189,7 @@ def _console_scripts(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[method-assign,assignment] # names keep their case
     parser.read_string(stream.read().decode())
-    for name, value in (
-        sorted(parser.items("console_scripts")) if parser.has_section("console_scripts") else ()
-    ):
+    for name, value in sorted(parser.items("console_scripts")) if parser.has_section("console_scripts") else ():
         module, _, attribute = value.partition("[")[0].strip().partition(":")
         module, attribute = module.strip(), attribute.strip()
         yield name, _SCRIPT.format(module=module, first=attribute.partition(".")[0], attribute=attribute)

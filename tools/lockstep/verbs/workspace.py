@@ -13,7 +13,7 @@ from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repos
 from lockstep.core.bundle import Bundle
 from lockstep.core.edits import Edit
 from lockstep.core.environment import Environment, Files, parse_environment
-from lockstep.core.errors import UsageError
+from lockstep.core.errors import Finding, Refused, UsageError
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.release import Release, parse_release
 from lockstep.core.source import CHART, TEMPLATES, load_bundle
@@ -101,14 +101,13 @@ class StateTree:
 
     @cached_property
     def versions(self) -> tuple[Version, ...]:
-        """Every release, smallest first."""
-        return tuple(
-            sorted(
-                Version(name)
-                for entry in self.tree.names("releases")
-                if (name := entry.path.rpartition("/")[2])[:1].isdigit()
-            )
-        )
+        """Every release, smallest first.
+
+        Raises:
+            Refused: a folder below releases/ begins like a version and is none.
+        """
+        names = (entry.path.rpartition("/")[2] for entry in self.tree.names("releases"))
+        return tuple(sorted(_version(name) for name in names if name[:1].isdigit()))
 
     def release(self, version: Version) -> Release:
         """A release.
@@ -148,6 +147,15 @@ class StateTree:
     def chart(self) -> Files:
         """The files of charts/environment by path below it."""
         return files_below(self.tree, CHART)
+
+
+def _version(name: str) -> Version:
+    try:
+        return Version(name)
+    except ValueError as error:
+        where = f"releases/{name}"
+        finding = Finding("release/place", where, str(error), f"git rm -r {where}, or give it the version of its release")
+        raise Refused("a folder below releases/ is no release", [finding]) from error
 
 
 def files_below(tree: GitTree, folder: str) -> Files:
