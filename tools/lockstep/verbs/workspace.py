@@ -154,7 +154,8 @@ def _version(name: str) -> Version:
         return Version(name)
     except ValueError as error:
         where = f"releases/{name}"
-        finding = Finding("release/place", where, str(error), f"git rm -r {where}, or give it the version of its release")
+        fix = f"git rm -r {where}, or give it the version of its release"
+        finding = Finding("release/place", where, str(error), fix)
         raise Refused("a folder below releases/ is no release", [finding]) from error
 
 
