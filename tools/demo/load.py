@@ -14,7 +14,7 @@ from typing import Self
 import aiohttp
 
 RELEASE_HEADER = "x-lockstep-release"
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from demo.scene import BrokenPromise, Scene
 
 _PAGES = ("invoice.png", "letter.png", "minutes.jpg", "report.jpg")
 _REFUSED_SECONDS = 4.0
+_LOADING_SECONDS = 2.0  # into the load: starting two interpreters takes both cores of a small machine for a moment
 
 
 @dataclass
@@ -147,6 +148,8 @@ def _again(scene: Scene, version: str) -> None:
 def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading: bool) -> None:
     """Reverts the newest promote and measures until the last answer of what it had promoted began."""
     commit = scene.git("log", "--format=%H", "--max-count=1", "--grep=^Lockstep-Edit: promote")
+    if loading:
+        time.sleep(_LOADING_SECONDS)
     bad, bad_root = scene.served(), scene.status()["front"]["root"]
     starting = [name for name, item in scene.status()["instances"].items() if item["state"] == "starting"]
     if loading and not starting:
@@ -189,8 +192,9 @@ def _never_ready(scene: Scene, report: Report, load: Load) -> None:
     time.sleep(_REFUSED_SECONDS)
     if scene.served() != serving or len(load.answers) == seen:
         report.broken.append(f"{BROKEN.version} was served although it never became ready")
-    reason = next((event["reason"] for event in reversed(scene.events()) if event["event"] == "front-waits"), "")
-    scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason or 'not ready'}; {serving} keeps serving")
+    failing = sorted(name for name, item in scene.status()["instances"].items() if item["state"] == "failing")
+    reason = f"{', '.join(failing)} never became ready" if failing else "its root never became ready"
+    scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason}; {serving} keeps serving")
     report.refused.append({"version": BROKEN.version, "reason": reason})
     scene.git("revert", "--no-edit", promoted["commit"])
 

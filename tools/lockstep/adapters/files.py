@@ -46,13 +46,16 @@ def placing(folder: Path) -> Iterator[Part]:
             stream.flush()
             if part.target:
                 os.fsync(stream.fileno())
-        if part.target:
-            with wrapped(part.target):
-                part.target.parent.mkdir(parents=True, exist_ok=True)
-                unfinished.chmod(0o644)  # mkstemp makes 0600; the umask must not decide
-                unfinished.replace(part.target)
+                _rename(unfinished, part.target)  # before it is closed: the lock on it keeps `sweep` away
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _rename(unfinished: Path, target: Path) -> None:
+    with wrapped(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.chmod(0o644)  # mkstemp makes 0600; the umask must not decide
+        unfinished.replace(target)
 
 
 def _unfinished(folder: Path) -> tuple[int, Path]:

@@ -14,6 +14,7 @@ from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.names import GitOid, GitSha
 from lockstep.core.tree import TreeEntry
 
+_LARGE_INDEX = 4_000_000  # bytes
 _PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
@@ -92,14 +93,17 @@ class Repository:
                 found.append(None)
         return found
 
-    def uncommitted(self, seconds: float) -> tuple[str, ...] | None:
-        """Tracked files that differ from HEAD; None if that takes longer than `seconds` (a very large tree)."""
-        found = process.run_within(
-            ["git", "diff-index", "--name-only", "-z", "HEAD", "--"], folder=self.top, seconds=seconds
-        )
-        return (
-            None if found is None else tuple(name for name in found.stdout.decode(errors="replace").split("\0") if name)
-        )
+    def uncommitted(self) -> tuple[str, ...] | None:
+        """Tracked files that differ from HEAD; None in a working tree too large to look at for a note.
+
+        Looking costs a call per file, and what Lockstep does costs the same in any repository: past the limit of
+        Git's index (about 40,000 files) it does not look.
+        """
+        index = self.git_folder / "index"
+        if index.exists() and index.stat().st_size > _LARGE_INDEX:
+            return None
+        found = self.ask("diff", "--name-only", "--no-ext-diff", "-z", "HEAD", "--")
+        return tuple(name for name in found.stdout.decode(errors="replace").split("\0") if name)
 
 
 @dataclass(frozen=True)

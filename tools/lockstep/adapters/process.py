@@ -84,21 +84,6 @@ def checked(
     return output.stdout
 
 
-def run_within(command: Sequence[str], *, folder: Path, seconds: float) -> Output | None:
-    """The output of a program, or None if it was not done after `seconds` (it is then killed)."""
-    try:
-        done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    except OSError as error:
-        raise OutsideError(
-            f"cannot start {command[0]}: {error.strerror}", where=" ".join(command), fix=f"install {command[0]}"
-        ) from error
-    return Output(done.returncode, done.stdout, done.stderr)
-
-
 def start(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:

@@ -19,25 +19,19 @@ from lockstep.verbs.workspace import Workspace, open_workspace
 if TYPE_CHECKING:
     from lockstep.verbs.release import Released
 
-_PATIENCE_SECONDS = 0.3  # for a look at the working tree, which is a note and no part of the answer
-
 
 @click.command(epilog=example("lockstep plan", "lockstep plan v1.4.0 -o json"))
 @click.argument("revision", default="HEAD")
 @shared
 def plan(revision: str, form: str, folder: Path) -> None:
     """Show what a release of REVISION would change, why, what it would build and upload, and the least version."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
     workspace = open_workspace(folder, say)
-    with ThreadPoolExecutor(1) as beside:  # looks at the working tree while the plan reads commits
-        uncommitted = beside.submit(workspace.repository.uncommitted, _PATIENCE_SECONDS)
-        planned = plan_commit(workspace, _commit(workspace, revision))
+    planned = plan_commit(workspace, _commit(workspace, revision))
     if form == "json":
         emit("plan", _plan_data(planned))
         return
     print(_plan_text(planned, workspace))
-    _note_uncommitted(uncommitted.result())
+    _note_uncommitted(workspace.repository.uncommitted())
 
 
 @click.command(epilog=example("lockstep build"))
@@ -70,7 +64,7 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> No
     began = time.monotonic()
     workspace = open_workspace(folder, say)
     made = release_version(workspace, parse_version(version), own_stores(workspace), Writing(dry, remote))
-    _note_uncommitted(workspace.repository.uncommitted(_PATIENCE_SECONDS))
+    _note_uncommitted(workspace.repository.uncommitted())
     if form == "json":
         emit("release", _released_data(made, time.monotonic() - began, dry=dry))
         return

@@ -8,6 +8,7 @@ are 644 and 755 whatever it says.
 from __future__ import annotations
 
 import os
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from lockstep.core.errors import LockstepError, OutsideError
 from lockstep.core.names import Digest
 from lockstep.oci.image import Descriptor, parse_manifest
 from lockstep.oci.layer import CHUNK, LAYER_TYPE, Entry, InvalidEntry, check
+from lockstep.oci.layout import Layout
 from lockstep.oci.store import Hashed, Store, damaged
 
 
@@ -36,7 +38,7 @@ def unpacked(store: Store, image: Digest, cache: Path) -> Path:
         OutsideError: a blob is missing or damaged, or the disk is full.
         LockstepError: a layer is not one of ours: compressed, or with entries that ours never have.
     """
-    target = cache / image.hex
+    target = folder_of(image, cache)
     if target.is_dir():
         return target
     manifest = parse_manifest(store.manifest(image), str(image))
@@ -44,6 +46,11 @@ def unpacked(store: Store, image: Digest, cache: Path) -> Path:
         for layer in manifest.layers:
             _overlay(_layer(store, layer, cache / "layers"), folder)
     return target
+
+
+def folder_of(image: Digest, cache: Path) -> Path:
+    """Where `unpacked` puts an image."""
+    return cache / image.hex
 
 
 def _layer(store: Store, layer: Descriptor, cache: Path) -> Path:
@@ -150,3 +157,14 @@ def _bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]
     stream = archive.extractfile(member)
     while stream and (chunk := stream.read(CHUNK)):
         yield chunk
+
+
+def main() -> None:
+    """Unpacks one image, as a program of its own at low priority: python -m lockstep.oci.unpack STORE DIGEST CACHE."""
+    store, image, cache = sys.argv[1:]
+    os.nice(10)
+    unpacked(Layout(Path(store)), Digest(image), Path(cache))
+
+
+if __name__ == "__main__":
+    main()
