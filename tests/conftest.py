@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ UNIT = Path(__file__).parent / "unit"
 
 settings.register_profile("lean", max_examples=40, deadline=None, derandomize=True, database=None)
 settings.load_profile("lean")
+
+
+# Git must know who commits, also where nobody is configured (CI); what a missing identity gives has a test of its own.
+for _role in ("AUTHOR", "COMMITTER"):
+    os.environ.setdefault(f"GIT_{_role}_NAME", "Test")
+    os.environ.setdefault(f"GIT_{_role}_EMAIL", "test@localhost")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

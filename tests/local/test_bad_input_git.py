@@ -264,3 +264,25 @@ def test_a_pin_to_a_release_that_is_not_there_is_refused(released: Tiny, capsys:
     shown = capsys.readouterr().err
     assert code == 1
     assert "bundle/pin model: `pin` holds model at 0.9.0" in shown
+
+
+def test_release_without_a_git_identity_says_how_to_give_one(
+    released: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    change(released, "Answer in four words.\n", "1.1.0")
+    clone = Tiny(tmp_path / "clone")
+    released.git("clone", "-q", str(released.folder), str(clone.folder))
+    before = clone.git("rev-parse", "main")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+
+    code = lockstep(clone, "release", "1.1.0")
+
+    assert code == 2
+    assert "git config --global user.name" in capsys.readouterr().err
+    assert clone.git("rev-parse", "main") == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,19 @@ def test_demo_keeps_every_promise(played: Played) -> None:
 
     assert report["broken"] == []
     assert done.returncode == 0, done.stderr
+
+
+def test_readme_shows_what_the_demo_prints(played: Played) -> None:
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("<!-- demo -->\n```text\n")[2].partition("\n```")[0]
+
+    assert _shape(shown) == _shape(played[0].stdout)
+
+
+def _shape(text: str) -> list[str]:
+    """The lines of the timeline without what differs from run to run: times, sizes, ids, ports."""
+    lines = re.sub(r"-[0-9a-f]{10}\b", "-ID", text.strip()).splitlines()
+    return [re.sub(r"\s*[\d.]+( k| M| m|)(B|s|bytes|)\b", " N", line) for line in lines if "Python 3" not in line]
 
 
 def test_demo_fails_and_mixes_no_request(played: Played) -> None:

@@ -14,7 +14,7 @@ from demo.changes import BROKEN, CODE, PROMPT, SLOW, WEIGHTS, Change
 from demo.load import Load, failed, last_began, mixed
 from demo.scene import BrokenPromise, Scene
 
-_PAGES = ("invoice.png", "letter.png", "minutes.jpg", "report.jpg")
+_PAGES = ("letter.png", "invoice.png", "minutes.jpg", "report.jpg")
 _REFUSED_SECONDS = 4.0
 _LOADING_SECONDS = 2.0  # into the load: starting two interpreters takes both cores of a small machine for a moment
 

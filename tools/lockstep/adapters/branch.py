@@ -14,11 +14,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from lockstep.adapters import files
+from lockstep.adapters import files, process
 from lockstep.adapters.git import Repository
 from lockstep.core.edits import Edit
-from lockstep.core.errors import Conflict, OutsideError
+from lockstep.core.errors import Conflict, OutsideError, UsageError
 from lockstep.core.names import GitSha
 
 _ZERO = "0" * 40
@@ -100,8 +101,7 @@ class Branch:
         """The commit, written by fast-import: its cost follows the edits, not the size of the tree. Source: git-fast-
         import(1).
         """
-        who = self.repository.git("var", "GIT_COMMITTER_IDENT").strip()
-        author = self.repository.git("var", "GIT_AUTHOR_IDENT").strip()
+        who, author = identity(self.repository.top, "COMMITTER"), identity(self.repository.top, "AUTHOR")
         text = message.encode()
         stream = [
             f"reset {private}\nfrom {parent}\n\ncommit {private}\n".encode(),
@@ -170,6 +170,22 @@ class Branch:
                 where=str(self.repository.top),
                 fix="git stash && git reset --hard && git stash pop, or remove the file that is in the way",
             )
+
+
+def identity(folder: Path, role: Literal["COMMITTER", "AUTHOR"]) -> bytes:
+    """Name, address and time of whoever commits in a folder, as Git writes them into a commit.
+
+    Raises:
+        UsageError: Git does not know who that is.
+    """
+    found = process.run(["git", "var", f"GIT_{role}_IDENT"], folder=folder)
+    if found.code:
+        raise UsageError(
+            "Git does not know who you are, so nothing can be committed",
+            where=str(folder),
+            fix="git config --global user.name 'Your Name' && git config --global user.email you@example.com",
+        )
+    return found.stdout.strip()
 
 
 def _quoted(path: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep.adapters import files, process
+from lockstep.adapters.branch import identity
 from lockstep.core.edits import Edit
 from lockstep.core.errors import Finding, Refused, UsageError
 from lockstep.core.names import ComponentName, GitSha
@@ -50,7 +51,7 @@ def start_bundle(start: Start) -> Edited:
     name = _bundle_name(start.name or folder.name, start.folder)
     _refuse_filled(folder)
     if start.git:
-        _check_identity(_nearest(folder))
+        identity(_nearest(folder), "COMMITTER")  # before anything is written
     found = bundle_files(name)
     edits = tuple(Edit(path, None, found[path]) for path in sorted(found))
     commit = None
@@ -98,15 +99,6 @@ def _refuse_filled(folder: Path) -> None:
 def _nearest(folder: Path) -> Path:
     """The folder itself or the nearest one above that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
-
-
-def _check_identity(folder: Path) -> None:
-    """Before anything is written: without a name Git commits nothing."""
-    if process.run(["git", "var", "GIT_COMMITTER_IDENT"], folder=folder).code:
-        fix = "git config --global user.name Ada && git config --global user.email ada@example.org, or add --no-git"
-        raise UsageError(
-            "Git does not know who you are, so it could not make the first commit", where=str(folder), fix=fix
-        )
 
 
 def _first_commit(folder: Path, paths: list[str]) -> GitSha:
