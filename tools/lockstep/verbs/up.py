@@ -5,25 +5,33 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockstep.adapters import process
 from lockstep.adapters.git import Repository
-from lockstep.core.names import EnvironmentName, GitSha, ImageRef
+from lockstep.core.names import EnvironmentName, GitOid, GitSha, ImageRef
 from lockstep.oci.unpack import folder_of
 from lockstep.runner.ports import Listener, Options
 from lockstep.runner.up import up
-from lockstep.verbs.workspace import Workspace, files_below
+from lockstep.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Commits:
-    """The committed files of one environment, from Git; the runner's EnvironmentFiles."""
+    """The committed files of one environment, from Git; the runner's EnvironmentFiles.
+
+    Args:
+        repository: Where they are.
+        branch: The branch of releases.
+        environment: Whose files.
+        blobs: What was read before, by Git id: a revert brings back what was there, so it costs one look at the tree.
+    """
 
     repository: Repository
     branch: str
     environment: EnvironmentName
+    blobs: dict[GitOid, bytes] = field(default_factory=dict)
 
     def head(self) -> GitSha | None:
         """The newest commit of the branch of releases."""
@@ -31,7 +39,14 @@ class Commits:
 
     def files(self, sha: GitSha) -> Mapping[str, bytes]:
         """Every file of releases/<env>/ at a commit, by path below it."""
-        return files_below(self.repository.tree(sha), f"releases/{self.environment}")
+        folder = f"releases/{self.environment}"
+        entries = self.repository.tree(sha).below([folder])
+        lacking = [entry.oid for entry in entries if entry.oid not in self.blobs]
+        found = self.repository.blobs(lacking) if lacking else []
+        self.blobs.update({oid: data for oid, data in zip(lacking, found, strict=True) if data is not None})
+        return {
+            entry.path.removeprefix(folder + "/"): self.blobs[entry.oid] for entry in entries if entry.oid in self.blobs
+        }
 
 
 def _unpacked_aside(store: Path, reference: ImageRef, cache: Path) -> Path:
