@@ -13,7 +13,7 @@ from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.version import Version
 
-_EMPTY_BINDINGS = b"""# What this environment sets differently; docs/reference.md shows every field. People edit it.
+_EMPTY_BINDINGS = b"""# What this environment sets differently; see `lockstep schema bindings`. People edit this file.
 components: {}
 """
 

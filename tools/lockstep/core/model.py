@@ -48,7 +48,7 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
             rule,
             document.where(path),
             f"unknown field `{field}`",
-            "remove it, or correct its spelling: see docs/reference.md",
+            f"remove it, or correct its spelling{_fields(rule)}",
             component,
         )
     if kind == "missing":
@@ -56,7 +56,7 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
             rule,
             document.where(path),
             f"`{field}` is missing",
-            f"add `{path[-1]}:`; docs/reference.md shows an example",
+            f"add `{path[-1]}:`{_fields(rule)}",
             component,
         )
     message = str(problem["msg"]).removeprefix("Value error, ")
@@ -64,6 +64,12 @@ def _finding(problem: Mapping[str, Any], document: Document, rule: str, componen
         rule,
         document.where(path),
         f"`{field}`: {message}",
-        "correct the value; docs/reference.md shows an example",
+        f"correct the value{_fields(rule)}",
         component,
     )
+
+
+def _fields(rule: str) -> str:
+    """Where every field is explained, as a command, for files that people write."""
+    name = rule.partition("/")[0]
+    return f"; every field: lockstep schema {name}" if name in {"component", "bundle", "bindings"} else ""
