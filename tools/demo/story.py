@@ -15,7 +15,7 @@ from demo.load import Load, failed, last_began, mixed
 from demo.scene import BrokenPromise, Scene
 
 _PAGES = ("letter.png", "invoice.png", "minutes.jpg", "report.jpg")
-_REFUSED_SECONDS = 4.0
+_REFUSED_SECONDS = 3.0
 _LOADING_SECONDS = 2.0  # into the load: starting two interpreters takes both cores of a small machine for a moment
 
 
@@ -185,18 +185,24 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
 
 def _never_ready(scene: Scene, report: Report, load: Load) -> None:
     """A release whose instance never becomes ready is staged and promoted all the same: the front must not move."""
-    _stage(scene, report, BROKEN)
+    added = _stage(scene, report, BROKEN)
     serving = scene.served()
     promoted = scene.lockstep("promote", scene.environment, BROKEN.version)
     seen = len(load.answers)
+    failing = scene.until("an instance of it fails", lambda: _failed(scene, added), 30)
     time.sleep(_REFUSED_SECONDS)
     if scene.served() != serving or len(load.answers) == seen:
         report.broken.append(f"{BROKEN.version} was served although it never became ready")
-    failing = sorted(name for name, item in scene.status()["instances"].items() if item["state"] == "failing")
-    reason = f"{', '.join(failing)} never became ready" if failing else "its root never became ready"
+    reason = f"{failing} never became ready"
     scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason}; {serving} keeps serving")
     report.refused.append({"version": BROKEN.version, "reason": reason})
     scene.git("revert", "--no-edit", promoted["commit"])
+
+
+def _failed(scene: Scene, instances: list[str]) -> str:
+    """The first of these instances that the runner gave up on for now; empty if none."""
+    events = (event for event in scene.events() if event["event"] == "instance-failing")
+    return next((str(event["instance"]) for event in events if event["instance"] in instances), "")
 
 
 def _picture(scene: Scene) -> str:

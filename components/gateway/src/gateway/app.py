@@ -70,7 +70,10 @@ async def _both(first: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = group.create_task(first), group.create_task(second)
-    except* RefusalError as refused:
+    except BaseExceptionGroup as failed:  # not `except*`: what is raised in it may come out wrapped in another group
+        refused, other = failed.split(RefusalError)
+        if refused is None or other is not None:
+            raise
         raise refused.exceptions[0] from None
     return tasks[0].result(), tasks[1].result()
 
