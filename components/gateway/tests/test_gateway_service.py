@@ -269,7 +269,7 @@ def test_request_that_runs_when_its_connection_gets_old_is_answered_and_then_clo
 
 @pytest.mark.usefixtures("gateway")
 def test_idle_connection_is_closed_soon_after_the_maximum_age(launch):
-    aging = launch(MAX_CONNECTION_AGE_SECONDS="0.3").wait_ready()
+    aging = launch(MAX_CONNECTION_AGE_SECONDS="1.5").wait_ready()  # longer than a request on a busy machine
     started = time.monotonic()
     with aging.connect() as fresh:
         used = http.client.HTTPConnection(urlsplit(aging.url).netloc, timeout=5)
@@ -278,13 +278,13 @@ def test_idle_connection_is_closed_soon_after_the_maximum_age(launch):
         assert fresh.recv(1) == b""
         assert used.sock.recv(1) == b""
         used.close()
-        assert 0.3 < time.monotonic() - started < 2
+        assert 1.5 < time.monotonic() - started < 5
 
 
 @pytest.mark.usefixtures("gateway")
 def test_busy_client_with_kept_connections_loses_no_request_to_their_age(launch):
-    aging = launch(MAX_CONNECTION_AGE_SECONDS="0.2").wait_ready()
-    deadline, answers = time.monotonic() + 1.5, []
+    aging = launch(MAX_CONNECTION_AGE_SECONDS="0.6").wait_ready()
+    deadline, answers = time.monotonic() + 3.5, []
     while time.monotonic() < deadline:
         answers.append(post(aging))
 
