@@ -31,7 +31,7 @@ def page() -> str:
         "## Commands\n",
         "Exit codes: 0 fine, 1 a finding, 2 usage, 3 the outside world failed.\n",
     ]
-    parts += [f"### lockstep {name}\n\n```text\n{text}\n```\n" for name, text in _helps(program, "")]
+    parts += [f"### lockstep {name}\n\n```text\n{text}\n```\n" for name, text in _helps(program, None, "lockstep")]
     return "\n".join(parts)
 
 
@@ -78,17 +78,17 @@ def _form(field: dict[str, Any]) -> str:
     )
 
 
-def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
-    """Every command's path and help, groups first."""
-    if isinstance(command, click.Group):
-        context = click.Context(command, info_name=f"lockstep {path}".strip())
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
+def _helps(command: click.Command, parent: click.Context | None, name: str) -> Iterator[tuple[str, str]]:
+    """Path and help of every command below one, as a person sees them: contexts are nested as on the command line."""
+    settings = {"terminal_width": 100, "max_content_width": 100}
+    with click.Context(command, parent, name, **{**command.context_settings, **settings}) as context:
+        if not isinstance(command, click.Group):
+            yield context.command_path.removeprefix("lockstep "), command.get_help(context)
+            return
+        for child_name in command.list_commands(context):
+            child = command.get_command(context, child_name)
             if child is not None:
-                yield from _helps(child, f"{path} {name}".strip())
-        return
-    with click.Context(command, info_name=f"lockstep {path}", terminal_width=100, max_content_width=100) as context:
-        yield path, command.get_help(context)
+                yield from _helps(child, context, child_name)
 
 
 if __name__ == "__main__":
