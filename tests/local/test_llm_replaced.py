@@ -64,15 +64,20 @@ def scene() -> Iterator[Scene]:
     scene.stop_runner()
 
 
-@pytest.mark.timeout(300)
-def test_another_server_replaces_llm_by_its_component_file_alone(scene: Scene, second_server: str) -> None:
+def release_with_hosted_llm(scene: Scene, address: str) -> None:
+    """Release 1.0.0 in which `llm` is the server at an address; nothing but its component.yaml is edited."""
     (scene.bundle / "components/llm/component.yaml").write_text(
         "name: llm\ndescription: A hosted model.\nowner: documents-team\nkind: external\n"
-        f"address: {second_server}\ncontract: contract/openapi.yaml\n"
+        f"address: {address}\ncontract: contract/openapi.yaml\n"
     )
     scene.git("commit", "--quiet", "--all", "--message", "llm: another server")
     scene.git("tag", "v1.0.0")
     scene.lockstep("release", "1.0.0")
+
+
+@pytest.mark.timeout(300)
+def test_another_server_replaces_llm_by_its_component_file_alone(scene: Scene, second_server: str) -> None:
+    release_with_hosted_llm(scene, second_server)
     scene.lockstep("stage", "staging", "1.0.0")
     scene.lockstep("promote", "staging", "1.0.0")
     scene.start_runner()
@@ -90,13 +95,7 @@ def test_another_server_replaces_llm_by_its_component_file_alone(scene: Scene, s
 
 
 def test_production_refuses_what_cannot_be_pinned(scene: Scene, second_server: str) -> None:
-    (scene.bundle / "components/llm/component.yaml").write_text(
-        "name: llm\ndescription: A hosted model.\nowner: documents-team\nkind: external\n"
-        f"address: {second_server}\ncontract: contract/openapi.yaml\n"
-    )
-    scene.git("commit", "--quiet", "--all", "--message", "llm: another server")
-    scene.git("tag", "v1.0.0")
-    scene.lockstep("release", "1.0.0")
+    release_with_hosted_llm(scene, second_server)
 
     code, _, text = scene.try_lockstep("stage", "production", "1.0.0")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lockstep.core.history import Commit, EditKind, Event, events, never_served, pointer_moves, previous_root
+from lockstep.core.history import Commit, EditKind, Event, events, front_moves, never_served, previous_root
 from lockstep.core.names import GitSha, InstanceId
 from lockstep.core.version import Version
 
@@ -13,7 +13,7 @@ ROOTS = {"a": (A, "1.0.0"), "b": (B, "1.1.0"), "c": (C, "1.2.0"), "r": (B, "1.1.
 STAGE, PROMOTE, ROLLBACK, RETIRE, BIND = EditKind
 
 
-def _pointer(letter: str) -> tuple[InstanceId, Version] | None:
+def _served(letter: str) -> tuple[InstanceId, Version] | None:
     return (ROOTS[letter][0], Version(ROOTS[letter][1])) if letter != "-" else None
 
 
@@ -23,7 +23,7 @@ def _history(*steps: str) -> tuple[Event, ...]:
     for number, step in enumerate(steps):
         before, words = front, step.split()
         moved = [word[1] for word in words if word[0] == ">"]
-        front = _pointer(moved[0]) if moved else front
+        front = _served(moved[0]) if moved else front
         added = tuple(ROOTS[word[1]][0] for word in words if word[0] == "+")
         removed = tuple(ROOTS[word[1]][0] for word in words if word[0] == "-")
         commits.append(
@@ -56,7 +56,7 @@ def test_a_revert_of_a_revert_promotes_again_whatever_its_message_says() -> None
 
     assert history[-1].kind is PROMOTE
     assert previous_root(history) == A
-    assert len(pointer_moves(history)) == 4
+    assert len(front_moves(history)) == 4
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.version import Version
 
 _FORMAT = "%x01%H%x00%ct%x00%an%x00%s"
-Pointer = tuple[InstanceId, Version] | None
+Served = tuple[InstanceId, Version] | None
 
 
 def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentName) -> tuple[Commit, ...]:
@@ -37,7 +37,7 @@ def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentNa
     heads = [head.rstrip("\n").split("\x00") for head, _, _ in records]
     fronts = _fronts(repository, folder, [GitSha(head[0]) for head in heads])
     changes = [_changes(body, folder) for _, _, body in records]
-    before: list[Pointer] = [None, *fronts][: len(fronts)]
+    before: list[Served] = [None, *fronts][: len(fronts)]
     return tuple(
         Commit(
             GitSha(sha), int(time), author, subject, _instances(change, "A"), _instances(change, "D"), front, earlier
@@ -60,16 +60,16 @@ def _instances(changes: Mapping[str, str], status: str) -> tuple[InstanceId, ...
     return tuple(sorted(InstanceId(name) for name in names if InstanceId.pattern.fullmatch(name)))
 
 
-def _fronts(repository: Repository, folder: str, commits: list[GitSha]) -> list[Pointer]:
+def _fronts(repository: Repository, folder: str, commits: list[GitSha]) -> list[Served]:
     blobs = repository.blobs([f"{commit}:{folder}{FRONT_FILE}" for commit in commits]) if commits else []
-    parsed: dict[bytes | None, Pointer] = {None: None}
+    parsed: dict[bytes | None, Served] = {None: None}
     for data in blobs:
         if data is not None and data not in parsed:
-            parsed[data] = _pointer(data)
+            parsed[data] = _served(data)
     return [parsed[data] for data in blobs]
 
 
-def _pointer(data: bytes) -> Pointer:
+def _served(data: bytes) -> Served:
     try:
         front = parse_front(data, FRONT_FILE)
     except LockstepError:

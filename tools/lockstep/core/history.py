@@ -11,7 +11,7 @@ from enum import StrEnum
 from lockstep.core.names import GitSha, InstanceId
 from lockstep.core.version import Version
 
-Pointer = tuple[InstanceId, Version]
+Served = tuple[InstanceId, Version]
 """What the front names: a root and the release that it is."""
 
 
@@ -46,8 +46,8 @@ class Commit:
     subject: str
     added: tuple[InstanceId, ...]
     removed: tuple[InstanceId, ...]
-    front: Pointer | None
-    front_before: Pointer | None
+    front: Served | None
+    front_before: Served | None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Event:
 def events(commits: Iterable[Commit]) -> tuple[Event, ...]:
     """What each commit did, in the order given (oldest first). A commit that did two things gives two events."""
     found: list[Event] = []
-    stack: tuple[Pointer, ...] = ()
+    stack: tuple[Served, ...] = ()
     for commit in commits:
         if commit.added:
             found.append(Event(EditKind.STAGE, commit))
@@ -78,41 +78,41 @@ def events(commits: Iterable[Commit]) -> tuple[Event, ...]:
     return tuple(found)
 
 
-def pointer_moves(history: tuple[Event, ...]) -> tuple[Commit, ...]:
+def front_moves(history: tuple[Event, ...]) -> tuple[Commit, ...]:
     """The commits that moved the front, oldest first."""
     return tuple(event.commit for event in history if event.kind in {EditKind.PROMOTE, EditKind.ROLLBACK})
 
 
-def pointers(history: tuple[Event, ...]) -> tuple[Pointer, ...]:
+def served_stack(history: tuple[Event, ...]) -> tuple[Served, ...]:
     """What the front named, oldest first and what it names now last, without what was taken back.
 
     A promote adds to the end; a move to a root that is already there takes back everything after it. So two rollbacks
     in a row go two steps back, and never forward again to what was taken back.
     """
-    stack: tuple[Pointer, ...] = ()
-    for commit in pointer_moves(history):
+    stack: tuple[Served, ...] = ()
+    for commit in front_moves(history):
         stack = _after(stack, commit.front)
     return stack
 
 
 def previous_root(history: tuple[Event, ...]) -> InstanceId | None:
     """The root that a rollback would go back to; None if there is none."""
-    stack = pointers(history)
+    stack = served_stack(history)
     return stack[-2][0] if len(stack) > 1 else None
 
 
 def never_served(history: tuple[Event, ...], roots: Iterable[InstanceId]) -> tuple[InstanceId, ...]:
     """Those of the roots that the front never named: staged, and still to be promoted."""
-    named = {commit.front[0] for commit in pointer_moves(history) if commit.front}
+    named = {commit.front[0] for commit in front_moves(history) if commit.front}
     return tuple(sorted(root for root in roots if root not in named))
 
 
-def _after(stack: tuple[Pointer, ...], front: Pointer | None) -> tuple[Pointer, ...]:
+def _after(stack: tuple[Served, ...], front: Served | None) -> tuple[Served, ...]:
     if front is None:
         return ()
-    place = next((index for index, pointer in enumerate(stack) if pointer[0] == front[0]), None)
+    place = next((index for index, served in enumerate(stack) if served[0] == front[0]), None)
     return (*stack, front) if place is None else (*stack[:place], front)
 
 
-def _is_back(old: tuple[Pointer, ...], new: tuple[Pointer, ...]) -> bool:
+def _is_back(old: tuple[Served, ...], new: tuple[Served, ...]) -> bool:
     return len(new) < len(old) or (len(new) == len(old) and new[-1][1] < old[-1][1])

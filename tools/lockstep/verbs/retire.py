@@ -8,7 +8,7 @@ from lockstep.adapters.history import environment_commits
 from lockstep.core.edits import retire
 from lockstep.core.environment import Environment
 from lockstep.core.errors import Finding, Refused
-from lockstep.core.history import Event, events, never_served, pointer_moves, previous_root
+from lockstep.core.history import Event, events, front_moves, never_served, previous_root
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.version import Version
 from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
@@ -72,7 +72,7 @@ def kept_roots(environment: Environment, history: tuple[Event, ...]) -> frozense
 
 
 def _refuse_early(workspace: Workspace, name: EnvironmentName, history: tuple[Event, ...], now: float) -> None:
-    moves = pointer_moves(history)
+    moves = front_moves(history)
     wait = workspace.state.bundle.environments[name].retire_after_seconds
     if moves and now - moves[-1].time < wait:
         left = int(wait - (now - moves[-1].time)) + 1

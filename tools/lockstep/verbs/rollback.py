@@ -10,7 +10,7 @@ from types import MappingProxyType
 from lockstep.adapters.history import environment_commits
 from lockstep.core.environment import CHART_FILE, FRONT_FILE, HOLD_FILE, Environment, parse_environment
 from lockstep.core.errors import Finding, Refused
-from lockstep.core.history import Commit, events, pointer_moves, previous_root
+from lockstep.core.history import Commit, events, front_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.version import Version
 from lockstep.verbs.edit import Edited, Writing, write_environment
@@ -65,7 +65,7 @@ def _refuse_twice(workspace: Workspace, name: EnvironmentName, settled: GitSha |
 def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple[GitSha, InstanceId]:
     """The newest commit at which the wanted release served, and its root."""
     history = events(environment_commits(workspace.repository, workspace.state.commit, now.name))
-    moves = pointer_moves(history)
+    moves = front_moves(history)
     serving = now.front.root if now.front else None
     back = previous_root(history)
     for move in reversed(moves):
