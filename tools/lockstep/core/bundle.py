@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -25,9 +26,23 @@ class Platform(Value):
     )
 
 
-class EnvironmentRules(Value):
-    """What an environment accepts."""
+class Agent(StrEnum):
+    """What applies an environment's files to a cluster."""
 
+    ARGOCD = "argocd"
+    FLUX = "flux"
+    NONE = "none"
+
+
+class EnvironmentRules(Value):
+    """What an environment accepts, and where it runs."""
+
+    agent: Agent = Field(
+        default=Agent.ARGOCD, description="what applies it; `flux` gives it a folder of Kustomizations"
+    )
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")] | None = Field(
+        default=None, description="of the cluster; the environment's name, if not given"
+    )
     prereleases: bool = Field(default=False, description="whether pre-releases may be staged")
     external: bool = Field(default=False, description="whether external components may be staged")
     retire_after_seconds: int = Field(
@@ -72,6 +87,10 @@ class Bundle(Value):
     pin: Mapping[ComponentName, Pin] = Field(
         default_factory=dict, description="components held at an earlier release: `ocr: {from: 1.4.0}`"
     )
+
+    def namespace_of(self, environment: EnvironmentName) -> str:
+        """The namespace of a cluster that an environment is."""
+        return self.environments[environment].namespace or str(environment)
 
 
 def parse_bundle(text: str, path: str) -> Bundle:

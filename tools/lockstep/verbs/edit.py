@@ -9,6 +9,7 @@ from lockstep.core.bindings import refuse_unknown
 from lockstep.core.compose import compose
 from lockstep.core.edits import Edit, edits
 from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, format_environment
+from lockstep.core.flux import overlaid
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace, below, templates_at
@@ -61,6 +62,8 @@ def write_environment(
 ) -> Edited:
     """The commit that turns one state of an environment into another; none when they are equal.
 
+    What the environment's agent is told goes with it, whichever verb it is.
+
     Args:
         workspace: Where.
         old: What is there.
@@ -68,6 +71,7 @@ def write_environment(
         trailers: `Edit`, `Release`, `Root`: written as Git trailers, with the environment's name.
         writing: Whether and where to.
     """
+    new = told(workspace, new)
     changes = below(f"releases/{old.name}", edits(format_environment(old), format_environment(new)))
     verb, said = trailers["Edit"], subject(old.name, trailers)
     versions = (Version(trailers["Release"]),) if "Release" in trailers else ()
@@ -75,6 +79,11 @@ def write_environment(
         return Edited(verb, old.name, changes, None, said, versions)
     commit = workspace.write(changes, message(said, {"Environment": old.name, **trailers}), remote=writing.remote)
     return Edited(verb, old.name, changes, commit, said, versions)
+
+
+def told(workspace: Workspace, environment: Environment) -> Environment:
+    """The environment with what its agent is told of it."""
+    return overlaid(environment, workspace.state.bundle, workspace.repository.prefix)
 
 
 def subject(environment: EnvironmentName, trailers: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from lockstep.core.errors import Finding, Refused
 from lockstep.core.history import Commit, events, front_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.version import Version
-from lockstep.verbs.edit import Edited, Writing, write_environment
+from lockstep.verbs.edit import Edited, Writing, told, write_environment
 from lockstep.verbs.workspace import Workspace, files_below
 
 
@@ -48,6 +48,7 @@ def roll_back(
     if restored != now:
         done.append(write_environment(workspace, now, restored, {"Edit": "stage", **trailers}, writing))
         workspace = replace(workspace) if writing.dry else _again(workspace)
+        restored = told(workspace, restored)
     moved = _moved(restored, then, root, hold)
     done.append(write_environment(workspace, restored, moved, {"Edit": "rollback", **trailers}, writing))
     return tuple(done)

@@ -97,7 +97,7 @@ def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
         releases=tuple(Filed(name, files[name], *read_release(name, files[name])) for name in versions),
         environments=tuple(_deployed(EnvironmentName(name), files[name], oids[name]) for name in environments),
         strays=strays if not what else (), chart_now=frozenset(state.chart()),
-        is_shallow=workspace.repository.is_shallow,
+        is_shallow=workspace.repository.is_shallow, prefix=workspace.repository.prefix,
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from lockstep.core.rules.image import image_findings
 from lockstep.core.rules.release import release_findings
 
 RULES = (
-    "environment/canonical", "environment/chart", "environment/file", "environment/yaml",
+    "environment/canonical", "environment/chart", "environment/file", "environment/flux",
+    "environment/yaml",
     "evidence/name", "evidence/subject",
     "front/chart", "front/content", "front/field", "front/gate", "front/release", "front/rendered", "front/root",
     "front/serves",

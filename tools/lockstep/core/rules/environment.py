@@ -20,6 +20,7 @@ from lockstep.core.environment import (
     parse_front,
 )  # fmt: skip
 from lockstep.core.errors import Finding, LockstepError, Refused
+from lockstep.core.flux import FOLDER, flux_files
 from lockstep.core.instance import Instance, parse_instance
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.render import Object
@@ -95,6 +96,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     yield from _canonical_findings(deployed)
     yield from _chart_findings(deployed, facts)
     yield from _bindings_findings(deployed)
+    yield from _agent_findings(deployed, facts)
     for item in environment.instances.values():
         yield from instance_findings(item, environment, facts)  # steps 8 and 10
     yield from gate_findings(environment, facts)  # step 9
@@ -128,6 +130,26 @@ def _chart_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
         what = f"it was copied from charts/environment/{path} and is gone"
         fix = f"lockstep stage {deployed.name} VERSION copies it anew"
         yield Finding("environment/chart", f"releases/{deployed.name}/{path}", what, fix)
+
+
+def _agent_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
+    """Step 7: Flux is told what the environment gives, and another agent's environment tells it nothing."""
+    try:
+        wanted = flux_files(deployed.environment, facts.bundle, facts.prefix)
+    except (LookupError, TypeError, ValueError):  # of a gate without a deadline, which has a finding of its own
+        return
+    there = {path: data for path, data in deployed.files.items() if path.startswith(FOLDER)}
+    wrong = sorted(path for path in {*wanted, *there} if wanted.get(path) != there.get(path))
+    if wrong:
+        agent = facts.bundle.environments[deployed.name].agent
+        words = [f"{path} {_word(path in there, path in wanted)}" for path in wrong[:3]]
+        what = f"its agent is {agent}, and {len(wrong)} of its files are not what that is told: {', '.join(words)}"
+        fix = f"lockstep stage {deployed.name} VERSION, with a version that is staged, writes them anew"
+        yield Finding("environment/flux", f"releases/{deployed.name}/{wrong[0]}", what, fix)
+
+
+def _word(*state: bool) -> str:
+    return {(True, True): "differs", (True, False): "belongs to nothing"}.get((state[0], state[1]), "is not there")
 
 
 def _bindings_findings(deployed: Deployed) -> Iterator[Finding]:

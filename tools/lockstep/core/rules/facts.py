@@ -135,6 +135,7 @@ class Facts:
         chart: For each file of charts/environment every Git id that it ever had.
         templates: Text of the object templates of every release whose commit is here, with the digests that it pins.
         chart_now: The files of charts/environment as they are.
+        prefix: The bundle's folder in the repository, empty or ending with a slash.
         is_shallow: Whether the history of this clone was cut off.
     """
 
@@ -147,6 +148,7 @@ class Facts:
     chart: Mapping[str, frozenset[GitOid]] = field(default_factory=dict)
     chart_now: frozenset[str] = frozenset()
     templates: Mapping[Version, Templates] = field(default_factory=dict)
+    prefix: str = ""
     is_shallow: bool = False
 
     @property

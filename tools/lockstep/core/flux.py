@@ -1,0 +1,140 @@
+"""What Flux is told about an environment: a folder of Kustomizations that is a function of the environment alone.
+
+flux/objects/instances.yaml   applies instances/; what it may not delete yet, the guard refuses, and it tries again
+flux/objects/policies.yaml    applies policies/; a Kustomization of its own, so that instances/ holds instances only
+flux/objects/root-<id>.yaml   applies one gate and waits for its answer; it goes with its root, and its proof with it
+flux/objects/front.yaml       applies the front once the gate of the root that it names has answered
+flux/gates/<id>/              what root-<id> applies: gates/<id>.yaml
+flux/front/<id>/              what front applies: front/front.yaml, under the name of the root that it names
+
+The folder that `front` applies is named by its root. So the `front` that a cluster still has finds its folder gone in
+a commit that moves the pointer, and does nothing; only the `front` of that commit moves it, and that one waits for
+the gate. stage touches none of this but in a new environment; promote changes `front` and may add a root.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from lockstep.core.bundle import Agent, Bundle
+from lockstep.core.document import format_yaml
+from lockstep.core.environment import FRONT_FILE, Environment, Files, Gate
+from lockstep.core.names import InstanceId
+from lockstep.core.render import Object
+
+FOLDER = "flux/"
+ACCOUNT = "lockstep"
+_HEADER = "# written by lockstep; do not edit, run: lockstep stage\n"
+_ANSWERED = "has(dep.status.lastAppliedRevision) && dep.status.lastAppliedRevision != ''"
+_GRACE_SECONDS = 30  # beyond a gate's own deadline, so that its Job fails before the wait for it does
+
+
+def flux_files(environment: Environment, bundle: Bundle, prefix: str) -> Files:
+    """The files of flux/ by path in releases/<env>/; none where another agent applies the environment.
+
+    Args:
+        environment: What is there; its own flux/ is not looked at.
+        bundle: Whose environment it is: says its agent, its namespace and the name of the source.
+        prefix: The bundle's folder in the repository, empty or ending with a slash.
+
+    Raises:
+        LookupError: a gate has no deadline.
+    """
+    if bundle.environments[environment.name].agent is not Agent.FLUX or not environment.chart:
+        return {}
+    place = _Place(bundle.namespace_of(environment.name), str(bundle.name), f"{prefix}releases/{environment.name}")
+    front = [environment.front.root] if environment.front else []
+    return {
+        **{f"{FOLDER}objects/{name}.yaml": _file(data) for name, data in _objects(environment, place)},
+        **{f"{FOLDER}gates/{root}/kustomization.yaml": _resource(f"gates/{root}.yaml") for root in environment.gates},
+        **{f"{FOLDER}front/{root}/kustomization.yaml": _resource(FRONT_FILE) for root in front},
+    }
+
+
+def overlaid(environment: Environment, bundle: Bundle, prefix: str) -> Environment:
+    """The environment with the flux/ that belongs to it, and no other; idempotent."""
+    own = {path: data for path, data in environment.chart.items() if not path.startswith(FOLDER)}
+    told = flux_files(replace(environment, chart=own), bundle, prefix)
+    return replace(environment, chart=MappingProxyType({**own, **told}))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the Kustomizations of an environment are, and what they read.
+
+    Args:
+        namespace: Theirs, and that of what they apply.
+        source: Name of the GitRepository.
+        folder: The environment's folder in the repository.
+    """
+
+    namespace: str
+    source: str
+    folder: str
+
+
+def _objects(environment: Environment, place: _Place) -> Iterator[tuple[str, Object]]:
+    """Each Kustomization by its name."""
+    applied = {"prune": True, "wait": False}
+    yield _kustomization(place, "instances", "instances", {**applied, "deletionPolicy": "Orphan"})
+    if any(path.startswith("policies/") for path in environment.chart):
+        yield _kustomization(place, "policies", "policies", applied)
+    for root, gate in environment.gates.items():
+        yield _kustomization(place, root_name(root), f"{FOLDER}gates/{root}", _waiting(gate))
+    if environment.front:
+        root = environment.front.root
+        yield _kustomization(place, "front", f"{FOLDER}front/{root}", _moving(root))
+
+
+def _waiting(gate: Gate) -> Mapping[str, Any]:
+    """A root's Kustomization: applied means answered, since it waits for the Job. Deleted, it deletes the Job."""
+    deadline = int(gate.objects[0]["spec"]["activeDeadlineSeconds"])
+    return {"prune": True, "wait": True, "timeout": f"{deadline + _GRACE_SECONDS}s"}
+
+
+def _moving(root: InstanceId) -> Mapping[str, Any]:
+    """The pointer. It corrects an edit by hand within its interval, and waits for its root's first answer alone: a root
+    that answered and has gone bad since can be returned to, and left.
+    """
+    depends = [{"name": root_name(root), "readyExpr": _ANSWERED}]
+    return {"prune": False, "wait": False, "deletionPolicy": "Orphan", "interval": "10s", "dependsOn": depends}
+
+
+def _kustomization(place: _Place, name: str, folder: str, spec: Mapping[str, Any]) -> tuple[str, Object]:
+    """Source: kustomize-controller v1.9, api kustomize.toolkit.fluxcd.io/v1."""
+    return name, {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": name, "namespace": place.namespace},
+        "spec": {
+            "interval": "1m",
+            "retryInterval": "2s",
+            "path": f"./{place.folder}/{folder}",
+            "serviceAccountName": ACCOUNT,
+            "sourceRef": {"kind": "GitRepository", "name": place.source},
+            "targetNamespace": place.namespace,
+            **spec,
+        },
+    }
+
+
+def root_name(root: InstanceId) -> str:
+    """The name of the Kustomization that holds the proof of a root."""
+    return f"root-{root}"
+
+
+def _resource(path: str) -> bytes:
+    """A kustomization of one file of the environment, named from a folder three levels below it."""
+    return _file({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [posixpath.join("../../..", path)],
+    })  # fmt: skip
+
+
+def _file(data: Mapping[str, Any]) -> bytes:
+    return (_HEADER + format_yaml(data)).encode()
