@@ -7,7 +7,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from demo.scene import BrokenPromise, prepare
+from demo.local import Local
+from demo.place import BrokenPromise
+from demo.scene import prepare
 from demo.story import Report, play
 from lockstep.adapters import files
 
@@ -17,14 +19,14 @@ _TOP = Path(__file__).resolve().parents[2]
 def main() -> int:
     """0 if every promise held, else 1."""
     print("This repository releases itself, in a clone under .lockstep/demo; nothing else is touched.\n", flush=True)
-    scene = prepare(_TOP, _TOP / ".lockstep" / "demo")
+    scene = prepare(_TOP, _TOP / ".lockstep" / "demo", Local)
     report = Report()
     try:
         report = play(scene)
     except BrokenPromise as error:
         report.broken.append(str(error))
     finally:
-        scene.stop_runner()
+        scene.place.stop()
     files.write(_TOP / ".lockstep" / "demo.json", (json.dumps(asdict(report), indent=2) + "\n").encode())
     if report.broken:
         print("\nA promise was broken:\n" + "\n".join(f"- {line}" for line in report.broken), file=sys.stderr)

@@ -6,36 +6,15 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import aiohttp
 
+from demo.answers import Answer
+
 RELEASE_HEADER = "x-lockstep-release"
 _PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One request.
-
-    Args:
-        sent_ns: When it was sent, on the monotonic clock.
-        began_ns: When the answer's headers came.
-        status: HTTP status; 0 if there was no answer.
-        root: What the header x-lockstep-release said.
-        served_by: The instance of every component that took part.
-        error: What went wrong, empty if nothing.
-    """
-
-    sent_ns: int
-    began_ns: int
-    status: int
-    root: str
-    served_by: Mapping[str, str]
-    error: str = ""
 
 
 class Load:
@@ -83,31 +62,3 @@ class Load:
                 return Answer(sent, began, response.status, response.headers.get(RELEASE_HEADER, ""), served, error)
         except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
             return Answer(sent, time.monotonic_ns(), 0, "", {}, f"{type(failure).__name__}: {failure}")
-
-
-def failed(answers: list[Answer]) -> list[Answer]:
-    """The requests that got no whole, good answer."""
-    return [answer for answer in answers if answer.error or not answer.root]
-
-
-def mixed(answers: list[Answer], closures: Mapping[str, frozenset[str]]) -> list[Answer]:
-    """The good answers that were not made by exactly the instances of one release.
-
-    Args:
-        answers: All answers.
-        closures: For every root, the instances that make up its release.
-    """
-    return [
-        answer
-        for answer in answers
-        if not answer.error
-        and answer.root
-        and frozenset(answer.served_by.values()) != closures.get(answer.root, frozenset())
-    ]
-
-
-def last_began(answers: list[Answer], root: str, after_ns: int) -> int:
-    """When the last answer of a root began, not before `after_ns`; `after_ns` if none did."""
-    return max(
-        (answer.began_ns for answer in answers if answer.root == root and answer.began_ns > after_ns), default=after_ns
-    )

@@ -1,11 +1,10 @@
-"""Where the demo plays: a clone of this repository, the command line in it, and the local runner beside it."""
+"""Where the demo plays: a clone of this repository and the command line in it."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,11 +15,10 @@ from typing import Any
 
 import yaml
 
+from demo.place import BrokenPromise, Place
+
 _WAIT_SECONDS = 90.0
-
-
-class BrokenPromise(Exception):  # noqa: N818 - what the demo is there to find
-    """Something that Lockstep promises did not hold."""
+ENVIRONMENT = "production"
 
 
 @dataclass
@@ -30,12 +28,12 @@ class Scene:
     Args:
         bundle: The clone's folder.
         environment: The environment that is shown.
-        quiet: Hides the commands (for tests).
+        place: Where it runs.
     """
 
     bundle: Path
-    environment: str = "production"
-    runner: subprocess.Popen[bytes] | None = None
+    environment: str
+    place: Place
     began: float = field(default_factory=time.monotonic)
 
     def say(self, line: str) -> None:
@@ -73,64 +71,25 @@ class Scene:
         )
         return done.stdout
 
-    def start_runner(self) -> None:
-        """Starts `lockstep up` on a free port of the loopback."""
-        (self.bundle / ".lockstep").mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "lockstep.cli.main", "up", self.environment, "--port", "0"]
-        with (self.bundle / ".lockstep" / "demo-runner.log").open("wb") as log:
-            self.runner = subprocess.Popen(command, cwd=self.bundle, stdout=log, stderr=log)
-
-    def stop_runner(self) -> None:
-        """Stops it by its pid; it stops its instances."""
-        if self.runner and self.runner.poll() is None:
-            self.runner.send_signal(signal.SIGTERM)
-            self.runner.wait(timeout=60)
-
-    def status(self) -> dict[str, Any]:
-        """The runner's status document; empty before its first."""
-        try:
-            data: dict[str, Any] = json.loads(
-                (self.bundle / ".lockstep" / "run" / self.environment / "status.json").read_bytes()
-            )
-        except (OSError, ValueError):
-            return {}
-        return data if self.runner and data.get("pid") == self.runner.pid else {}
-
-    def events(self) -> list[dict[str, Any]]:
-        """The runner's events so far."""
-        path = self.bundle / ".lockstep" / "run" / self.environment / "events.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
     def until(self, what: str, holds: Callable[[], Any], seconds: float = _WAIT_SECONDS) -> Any:
         """The first true answer of `holds`; asked often.
 
         Raises:
-            BrokenPromise: it did not come in time, or the runner ended.
+            BrokenPromise: it did not come in time, or the place ended.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             answer = holds()
             if answer:
                 return answer
-            if self.runner and self.runner.poll() is not None:
-                raise BrokenPromise(
-                    f"the runner ended with {self.runner.returncode}; see {self.bundle}/.lockstep/demo-runner.log"
-                )
+            self.place.check()
             time.sleep(0.05)
-        raise BrokenPromise(f"not within {seconds:.0f} s: {what}; see {self.bundle}/.lockstep/run/{self.environment}/")
-
-    def served(self) -> str:
-        """The release that the front answers with; empty for none."""
-        return str((self.status().get("front") or {}).get("release", ""))
-
-    def is_ready(self, instances: list[str]) -> bool:
-        """Whether all of these instances are ready."""
-        known = self.status().get("instances", {})
-        return all(known.get(name, {}).get("state") == "ready" for name in instances)
+        raise BrokenPromise(f"not within {seconds:.0f} s: {what}")
 
 
-def prepare(repository: Path, home: Path) -> Scene:
-    """A fresh clone of the repository's HEAD in `home`, on a branch main, without releases, for this machine's Python.
+def prepare(repository: Path, home: Path, place: Callable[[Path, str], Place]) -> Scene:
+    """A fresh clone of the repository's HEAD in `home`, on a branch main, without releases, for a place and this
+    machine's Python.
 
     Store and caches of the last run are kept: they are named by content. The repository itself stays as it is.
     """
@@ -143,7 +102,7 @@ def prepare(repository: Path, home: Path) -> Scene:
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(repository), str(bundle)], check=True)
     if kept.exists():
         kept.rename(bundle / ".lockstep")
-    scene = Scene(bundle)
+    scene = Scene(bundle, ENVIRONMENT, place(bundle, ENVIRONMENT))
     scene.git("checkout", "--quiet", "-B", "main")
     scene.git("config", "user.name", os.environ.get("GIT_AUTHOR_NAME", "Lockstep demo"))
     scene.git("config", "user.email", os.environ.get("GIT_AUTHOR_EMAIL", "demo@localhost"))
@@ -166,5 +125,6 @@ def _start_afresh(scene: Scene) -> None:
             config.read_text(encoding="utf-8").replace(f'python: "{stated}"', f'python: "{here}"'), encoding="utf-8"
         )
         scene.say(f"this machine has Python {here}, so the clone's lockstep.yaml says so (it was {stated})")
+    scene.place.settle()
     scene.git("add", "--all")
     scene.git("commit", "--quiet", "--allow-empty", "--message", "demo: start without releases")

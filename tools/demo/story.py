@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from demo.answers import failed, last_began, mixed
 from demo.changes import BROKEN, CODE, PROMPT, SLOW, WEIGHTS, Change
-from demo.load import Load, failed, last_began, mixed
-from demo.scene import BrokenPromise, Scene
+from demo.load import Load
+from demo.place import BrokenPromise
+from demo.scene import Scene
 
 _PAGES = ("letter.png", "invoice.png", "minutes.jpg", "report.jpg")
 _REFUSED_SECONDS = 3.0
+_LATE_SECONDS = 1.5  # past the connections' maximum age
 _LOADING_SECONDS = 2.0  # into the load: starting two interpreters takes both cores of a small machine for a moment
 
 
@@ -41,7 +44,7 @@ def play(scene: Scene) -> Report:
     report = Report()
     pages = tuple(scene.bundle / "components/gateway/tests/pages" / name for name in _PAGES)
     _first(scene, report)
-    url = scene.status()["front_url"] + "/documents"
+    url = scene.place.url() + "/documents"
     before = _show(scene, url, pages[0])
     closures: dict[str, frozenset[str]] = {}
     with Load(url, pages) as load:
@@ -68,9 +71,9 @@ def _first(scene: Scene, report: Report) -> None:
     _release(scene, report, "1.0.0", "the first release")
     scene.lockstep("stage", scene.environment, "1.0.0")
     scene.lockstep("promote", scene.environment, "1.0.0")
-    scene.start_runner()
-    scene.until("release 1.0.0 is served", lambda: scene.served() == "1.0.0")
-    scene.say(f"served   1.0.0 at {scene.status()['front_url']}")
+    scene.place.start()
+    scene.until("release 1.0.0 is served", lambda: scene.place.served() == "1.0.0")
+    scene.say(f"served   1.0.0 at {scene.place.url()}")
 
 
 def _release(scene: Scene, report: Report, version: str, title: str) -> dict[str, Any]:
@@ -87,6 +90,7 @@ def _release(scene: Scene, report: Report, version: str, title: str) -> dict[str
         f"{made['seconds']:.2f} s"
     )
     scene.say(f"         {'; '.join(why)}")
+    scene.place.released(version)
     report.releases.append(
         {
             "version": version,
@@ -109,6 +113,7 @@ def _stage(scene: Scene, report: Report, change: Change) -> list[str]:
     scene.git("tag", f"v{change.version}")
     made = _release(scene, report, change.version, change.title)
     staged = scene.lockstep("stage", scene.environment, change.version)
+    scene.place.committed()
     report.changes.append(
         {
             "kind": change.kind,
@@ -124,11 +129,12 @@ def _changed(scene: Scene, report: Report, change: Change, closures: dict[str, f
     """A change from the editor to the answer."""
     added = _stage(scene, report, change)
     began = time.monotonic()
-    scene.until(f"{', '.join(added)} ready", lambda: scene.is_ready(added))
+    scene.until(f"{', '.join(added)} ready", lambda: _are_ready(scene, added))
     warm = time.monotonic() - began
     scene.lockstep("promote", scene.environment, change.version)
+    scene.place.committed()
     committed = time.monotonic()
-    scene.until(f"{change.version} is served", lambda: scene.served() == change.version)
+    scene.until(f"{change.version} is served", lambda: scene.place.served() == change.version)
     seconds = time.monotonic() - committed
     scene.say(
         f"promote  {change.version:<6} {len(added)} instances started and warm in {warm:.1f} s, gate passed and front "
@@ -141,7 +147,8 @@ def _changed(scene: Scene, report: Report, change: Change, closures: dict[str, f
 
 def _again(scene: Scene, version: str) -> None:
     scene.lockstep("promote", scene.environment, version)
-    scene.until(f"{version} is served", lambda: scene.served() == version)
+    scene.place.committed()
+    scene.until(f"{version} is served", lambda: scene.place.served() == version)
     scene.say(f"promote  {version:<6} again: nothing had to start")
 
 
@@ -150,32 +157,30 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
     commit = scene.git("log", "--format=%H", "--max-count=1", "--grep=^Lockstep-Edit: promote")
     if loading:
         time.sleep(_LOADING_SECONDS)
-    bad, bad_root = scene.served(), scene.status()["front"]["root"]
-    starting = [name for name, item in scene.status()["instances"].items() if item["state"] == "starting"]
-    if loading and not starting:
+    place = scene.place
+    bad, bad_root, lives = place.served(), place.root(), place.lives()
+    if loading and "starting" not in place.states().values():
         raise BrokenPromise("nothing was loading, so the revert would prove nothing")
-    pids = {name: item["pid"] for name, item in scene.status()["instances"].items()}
     reverted = time.monotonic_ns()
     scene.git("revert", "--no-edit", commit)
     done = time.monotonic_ns()
-    scene.until("the front moved back", lambda: scene.served() not in {"", bad}, 20)
-    move = [event for event in scene.events() if event["event"] == "front-moved"][-1]
-    time.sleep(0.4)  # long enough for an answer that began late to be counted
+    place.committed()
+    scene.until("the front moved back", lambda: place.served() not in {"", bad}, 20)
+    time.sleep(_LATE_SECONDS)  # long enough for an answer that began late to be counted
     last = last_began(load.answers, bad_root, reverted)
-    seen = move["seen_ns"]
-    after = {name: item["pid"] for name, item in scene.status()["instances"].items()}
-    if any(after.get(name) != pid for name, pid in pids.items()):
+    after = place.lives()
+    if any(after.get(name) != life for name, life in lives.items()):
         report.broken.append(f"{title}: an instance was started, stopped or restarted")
-    seconds = max(0.0, (last - seen) / 1e9)
+    seconds = max(0.0, (last - place.seen_ns(done)) / 1e9)
     scene.say(
-        f"revert   {bad} -> {scene.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, "
-        f"{seconds * 1000:.0f} ms after it was seen, no instance started or stopped"
+        f"revert   {bad} -> {place.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, "
+        f"{seconds * 1000:.0f} ms after {place.since}, no instance started or stopped"
     )
     report.rollbacks.append(
         {
             "what": title,
             "from": bad,
-            "to": scene.served(),
+            "to": place.served(),
             "seconds_from_seen": round(seconds, 4),
             "seconds_from_git": round((last - done) / 1e9, 4),
         }
@@ -186,23 +191,24 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
 def _never_ready(scene: Scene, report: Report, load: Load) -> None:
     """A release whose instance never becomes ready is staged and promoted all the same: the front must not move."""
     added = _stage(scene, report, BROKEN)
-    serving = scene.served()
+    serving = scene.place.served()
     promoted = scene.lockstep("promote", scene.environment, BROKEN.version)
+    scene.place.committed()
     seen = len(load.answers)
-    failing = scene.until("an instance of it fails", lambda: _failed(scene, added), 30)
+    failing = scene.until("an instance of it fails", lambda: scene.place.failing(added), 60)
     time.sleep(_REFUSED_SECONDS)
-    if scene.served() != serving or len(load.answers) == seen:
+    if scene.place.served() != serving or len(load.answers) == seen:
         report.broken.append(f"{BROKEN.version} was served although it never became ready")
     reason = f"{failing} never became ready"
     scene.say(f"refused  {BROKEN.version:<6} promoted in Git, but {reason}; {serving} keeps serving")
     report.refused.append({"version": BROKEN.version, "reason": reason})
     scene.git("revert", "--no-edit", promoted["commit"])
+    scene.place.committed()
 
 
-def _failed(scene: Scene, instances: list[str]) -> str:
-    """The first of these instances that the runner gave up on for now; empty if none."""
-    events = (event for event in scene.events() if event["event"] == "instance-failing")
-    return next((str(event["instance"]) for event in events if event["instance"] in instances), "")
+def _are_ready(scene: Scene, instances: list[str]) -> bool:
+    states = scene.place.states()
+    return all(states.get(name) == "ready" for name in instances)
 
 
 def _picture(scene: Scene) -> str:
