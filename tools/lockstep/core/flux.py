@@ -93,7 +93,7 @@ def _objects(environment: Environment, place: _Place) -> Iterator[tuple[str, Obj
 def _waiting(gate: Gate) -> Mapping[str, Any]:
     """A root's Kustomization: applied means answered, since it waits for the Job. Deleted, it deletes the Job."""
     deadline = int(gate.objects[0]["spec"]["activeDeadlineSeconds"])
-    return {"prune": True, "wait": True, "timeout": f"{deadline + _GRACE_SECONDS}s"}
+    return {"prune": True, "wait": True, "timeout": f"{deadline + _GRACE_SECONDS}s", "retryInterval": "10s"}
 
 
 def _moving(root: InstanceId) -> Mapping[str, Any]:

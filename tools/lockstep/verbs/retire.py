@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lockstep.adapters.history import environment_commits
+from lockstep.core.bundle import Agent
 from lockstep.core.edits import retire
 from lockstep.core.environment import Environment
 from lockstep.core.errors import Finding, Refused
@@ -60,6 +61,7 @@ def retire_releases(workspace: Workspace, name: EnvironmentName, keeping: Keepin
         render_release(workspace, environment, version).root for version in keeping.keep
     }
     new = retire(environment, kept - dropped)
+    _refuse_last(workspace, name, new)
     return write_environment(workspace, environment, new, {"Edit": "retire"}, writing)
 
 
@@ -69,6 +71,18 @@ def kept_roots(environment: Environment, history: tuple[Event, ...]) -> frozense
     previous = previous_root(history)
     waiting = never_served(history, environment.roots)
     return frozenset({*serving, *({previous} if previous else ()), *waiting})
+
+
+def _refuse_last(workspace: Workspace, name: EnvironmentName, new: Environment) -> None:
+    """Nothing, unless Flux would be left without the folder of instances: it would complain and delete nothing."""
+    if not new.instances and workspace.state.bundle.environments[name].agent is Agent.FLUX:
+        what = f"no instance would be left in {name}, where nothing ever served; Flux deletes none for a folder that is gone"
+        fix = "stage another release first, or remove the environment: kubectl delete namespace "
+        fix += workspace.state.bundle.namespace_of(name)
+        raise Refused(
+            "an environment of Flux keeps an instance",
+            [Finding("retire/last", f"releases/{name}/instances", what, fix)],
+        )
 
 
 def _refuse_early(workspace: Workspace, name: EnvironmentName, history: tuple[Event, ...], now: float) -> None:

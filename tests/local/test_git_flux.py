@@ -1,0 +1,149 @@
+"""An environment that Flux applies: its folder goes with every commit, and with every plain revert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lockstep.cli.main import main
+from lockstep.verbs.stores import own_stores
+from lockstep.verbs.verify import verify_bundle
+from tiny import _GIT as GIT
+from tiny import Tiny, good_tree, tiny_bundle
+
+Run = Callable[..., str]
+
+
+def _fixed(patch: pytest.MonkeyPatch) -> None:
+    for name, value in GIT.items():
+        patch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """1.0.0 and 1.1.0 staged, 1.1.0 serves in staging, which is Flux's by now; 1.2.0 is tagged."""
+    with pytest.MonkeyPatch.context() as patch:
+        _fixed(patch)
+        tiny = good_tree(tmp_path_factory.mktemp("flux") / "bundle")
+        tiny.replace(
+            "lockstep.yaml", "staging: {prereleases", "staging: {agent: flux, retire_after_seconds: 0, prereleases"
+        )
+        tiny.commit("Flux applies staging")
+        tiny.replace("components/front-door/component.yaml", "hello", "good day")
+        tiny.commit("another greeting")
+        tiny.tag("1.2.0")
+        assert main(["stage", "staging", "1.1.0", "-C", str(tiny.folder)]) == 0
+        assert main(["release", "1.2.0", "-C", str(tiny.folder)]) == 0
+    return tiny
+
+
+@pytest.fixture
+def tiny(served: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    _fixed(monkeypatch)
+    return served.copy(tmp_path / "bundle")
+
+
+@pytest.fixture
+def run(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Standard output of a command that must end with a code; standard error if that is not 0."""
+
+    def command(*words: str, code: int = 0) -> str:
+        found = main([*words, "-C", str(tiny.folder)])
+        printed = capsys.readouterr()
+        assert found == code, printed.err
+        return printed.out if code == 0 else printed.err
+
+    return command
+
+
+def _tree(tiny: Tiny, at: str = "main") -> str:
+    return tiny.git("rev-parse", f"{at}:releases/staging")
+
+
+def _verified(tiny: Tiny) -> bool:
+    workspace = tiny.workspace
+    return not verify_bundle(workspace, ["staging"], own_stores(workspace).of, deep=False).findings
+
+
+def test_the_next_stage_writes_what_a_new_agent_is_told_and_takes_it_away_from_another(tiny: Tiny, run: Run) -> None:
+    assert _verified(tiny)
+    assert sorted(path.name for path in (tiny.folder / "releases/staging/flux").iterdir()) == [
+        "front",
+        "gates",
+        "objects",
+    ]
+
+    tiny.replace("lockstep.yaml", "agent: flux", "agent: argocd")
+    tiny.commit("Argo CD applies staging")
+    assert not _verified(tiny)
+    run("stage", "staging", "1.1.0")
+
+    assert not (tiny.folder / "releases/staging/flux").exists()
+    assert _verified(tiny)
+
+
+def test_every_edit_leaves_a_folder_that_verify_accepts(tiny: Tiny, run: Run) -> None:
+    for words in (
+        ["stage", "staging", "1.2.0"], ["promote", "staging", "1.2.0"], ["rollback", "staging"],
+        ["promote", "staging", "1.2.0"], ["retire", "staging"], ["retire", "staging", "--drop", "1.1.0"],
+        ["rollback", "staging", "--to", "1.1.0"],
+    ):  # fmt: skip
+        run(*words)
+        assert _verified(tiny), words
+
+
+def test_a_plain_revert_right_after_gives_the_very_tree_that_was(tiny: Tiny, run: Run) -> None:
+    run("stage", "staging", "1.2.0")
+    before = _tree(tiny)
+    run("promote", "staging", "1.2.0")
+
+    tiny.git("revert", "--no-edit", "HEAD")
+
+    assert _tree(tiny) == before
+
+
+def test_a_plain_revert_after_a_later_stage_does_not_conflict(tiny: Tiny, run: Run) -> None:
+    promote = tiny.git("log", "-1", "--format=%H", "--grep=^stage 1.1.0")
+    run("stage", "staging", "1.2.0")
+    run("promote", "staging", "1.2.0")
+    promote = tiny.git("rev-parse", "HEAD")
+    tiny.replace("components/front-door/component.yaml", "good day", "good evening")
+    tiny.commit("another greeting")
+    tiny.tag("1.3.0")
+    run("release", "1.3.0")
+    run("stage", "staging", "1.3.0")
+
+    tiny.git("revert", "--no-edit", promote)
+
+    assert _verified(tiny)
+    assert "serves release 1.1.0" in run("status", "staging")
+
+
+def test_a_revert_of_the_revert_promotes_again(tiny: Tiny, run: Run) -> None:
+    run("stage", "staging", "1.2.0")
+    run("promote", "staging", "1.2.0")
+    before = _tree(tiny)
+
+    tiny.git("revert", "--no-edit", "HEAD")
+    tiny.git("revert", "--no-edit", "HEAD")
+
+    assert _tree(tiny) == before
+
+
+def test_an_environment_of_flux_keeps_an_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fixed(monkeypatch)
+    tiny = tiny_bundle(tmp_path / "tiny")
+    tiny.replace("lockstep.yaml", "production: {}", "production: {agent: flux, namespace: tiny-production}")
+    tiny.commit("Flux applies production")
+    tiny.release("1.0.0")
+    folder = str(tiny.folder)
+    assert main(["stage", "production", "1.0.0", "-C", folder]) == 0
+
+    code = main(["retire", "production", "--drop", "1.0.0", "-C", folder])
+
+    assert code == 1
+    assert "retire/last" in capsys.readouterr().err
