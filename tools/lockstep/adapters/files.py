@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from lockstep.core.errors import OutsideError
 
@@ -117,6 +117,13 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def spooled() -> Iterator[BinaryIO]:
+    """A file without a name, for reading and writing, that vanishes when the block ends. It lies where TMPDIR says."""
+    with wrapped(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as stream:
+        yield cast("BinaryIO", stream)
 
 
 def _rename_new(unfinished: Path, path: Path) -> None:

@@ -11,22 +11,20 @@ Source: OCI image-spec v1.1.0, image-layout.md
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lockstep.adapters import files
 from lockstep.core.document import format_json
-from lockstep.core.errors import OutsideError, UsageError
+from lockstep.core.errors import OutsideError
 from lockstep.core.names import Digest
 from lockstep.oci.image import MANIFEST_TYPE, parse_manifest
 from lockstep.oci.layer import Layer
-from lockstep.oci.store import Fill, Hashed, read_blob, writing
+from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, read_blob, verified_copy, writing
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"  # image-spec v1.1.0, annotations.md
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")  # distribution-spec v1.1.0, "Pulling manifests"
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,14 @@ class Layout:
             ) from error.__cause__
         return hashed.layer
 
+    def add(self, name: str, blob: Layer, source: BlobStore) -> int:
+        """How many bytes of a blob of known digest had to be written: 0 if it was there.
+
+        Raises:
+            OutsideError: missing or damaged in the source, or the disk failed; nothing is stored then.
+        """
+        return 0 if self.has(blob.digest) else self.put(name, verified_copy(source, blob.digest)).size
+
     def manifest(self, digest: Digest) -> bytes:
         """The manifest's bytes, verified.
 
@@ -111,6 +117,11 @@ class Layout:
             files.write(self.folder / "index.json", _index(entries))
         return digest
 
+    def digest_of(self, reference: str) -> Digest | None:
+        """The manifest that a tag or a digest names here; None if there is none."""
+        named = Digest(reference) if Digest.pattern.fullmatch(reference) else self.tags().get(reference)
+        return named if named and self.has(named) else None
+
     def tags(self) -> dict[str, Digest]:
         """Every tag of this repository and the manifest that it names, sorted by tag."""
         named = ((_ref_name(entry), Digest(entry["digest"])) for entry in self._entries() if _ref_name(entry))
@@ -128,9 +139,7 @@ class Layout:
             return False
 
     def _reference(self, tag: str) -> str:
-        if not _TAG.fullmatch(tag):
-            raise UsageError(f"{tag!r} is not a tag; a good one: release-1.2.0", fix="use letters, digits and . _ -")
-        return f"{self.repository}:{tag}" if self.repository else tag
+        return f"{self.repository}:{checked_tag(tag)}" if self.repository else checked_tag(tag)
 
     def _entries(self) -> list[dict[str, Any]]:
         path = self.folder / "index.json"

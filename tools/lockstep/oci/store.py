@@ -1,4 +1,4 @@
-"""Stores of images: what is asked of one, whether it is a folder (layout.py) or, later, a registry over HTTP.
+"""Stores of images: what is asked of one, whether it is a folder (layout.py) or a registry over HTTP (registry.py).
 
 A store holds one repository. Layers go in by being written, because a layer's digest is known only after its
 last byte.
@@ -7,16 +7,18 @@ last byte.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
-from lockstep.core.errors import OutsideError
+from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.names import Digest, digest_of
 from lockstep.oci.image import Image, parse_manifest
 from lockstep.oci.layer import CHUNK, Layer, Sink
 
 Fill = Callable[[Sink], None]
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")  # distribution-spec v1.1.0, "Pulling manifests"
 
 
 class BlobStore(Protocol):
@@ -39,6 +41,12 @@ class BlobStore(Protocol):
         """
         ...
 
+    def add(self, name: str, blob: Layer, source: BlobStore) -> int:
+        """How many bytes of a blob of known digest had to be written: 0 if it was there. All of it is stored, or
+        nothing. Raises OutsideError if it is missing or damaged in the source.
+        """
+        ...
+
 
 class ManifestStore(Protocol):
     """Image manifests by digest, and tags, which are names that can move."""
@@ -49,6 +57,10 @@ class ManifestStore(Protocol):
 
     def tag(self, name: str, manifest: bytes) -> Digest:
         """The manifest's digest; the manifest is stored and the tag names it from now on."""
+        ...
+
+    def digest_of(self, reference: str) -> Digest | None:
+        """The manifest that a tag or a digest names here; None if there is none."""
         ...
 
     def tags(self) -> dict[str, Digest]:
@@ -117,8 +129,7 @@ def copy_image(source: Store, target: Store, digest: Digest, tag: str) -> int:
     manifest = parse_manifest(data, str(digest))
     copied = 0
     for blob in (*manifest.layers, manifest.config):
-        if not target.has(blob.digest):
-            copied += target.put(f"blob {blob.digest} of {tag}", _verified_copy(source, blob.digest)).size
+        copied += target.add(f"blob {blob.digest} of {tag}", Layer(blob.digest, blob.size), source)
     target.tag(tag, data)
     return copied
 
@@ -143,8 +154,19 @@ def verify_blob(store: BlobStore, digest: Digest) -> int:
         OutsideError: not there, or its bytes have another digest.
     """
     hashed = Hashed()
-    _verified_copy(store, digest)(hashed)
+    verified_copy(store, digest)(hashed)
     return hashed.layer.size
+
+
+def checked_tag(name: str) -> str:
+    """The name, if it can be a tag.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _TAG.fullmatch(name):
+        raise UsageError(f"{name!r} is not a tag; a good one: release-1.2.0", fix="use letters, digits and . _ -")
+    return name
 
 
 def damaged(digest: Digest, found: Digest) -> OutsideError:
@@ -155,7 +177,9 @@ def damaged(digest: Digest, found: Digest) -> OutsideError:
     )  # fmt: skip
 
 
-def _verified_copy(source: BlobStore, digest: Digest) -> Fill:
+def verified_copy(source: BlobStore, digest: Digest) -> Fill:
+    """The fill that copies a blob and raises OutsideError at its end if it was damaged."""
+
     def fill(sink: Sink) -> None:
         hashed = Hashed(sink)
         with source.open(digest) as stream:

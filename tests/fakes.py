@@ -1,0 +1,177 @@
+"""Small honest stand-ins; each passes the same contract test as the real thing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+_PATH = re.compile(r"/v2/(?P<repository>[a-z0-9/._-]+?)/(?P<kind>blobs/uploads|blobs|manifests|tags)/(?P<name>[^/?]*)$")
+
+
+@dataclass
+class FakeRegistry:
+    """What a registry holds, and every request that it had: (method, path, status).
+
+    Args:
+        mounts: Whether it mounts blobs across repositories; one that does not answers 202, as it may.
+        says_digests: Whether it sends Docker-Content-Digest, which is a SHOULD.
+        page: Tags per page of a list.
+        cuts: Whether it ends large bodies in the middle.
+        refuses: Status and body for every request of a method.
+    """
+
+    blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    manifests: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, str, int]] = field(default_factory=list)
+    received: int = 0
+    mounts: bool = True
+    says_digests: bool = True
+    page: int = 2
+    cuts: bool = False
+    refuses: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+    def sent(self, method: str) -> list[str]:
+        """Paths of the requests of a method."""
+        return [path for found, path, _ in self.requests if found == method]
+
+
+@contextlib.contextmanager
+def serving(registry: FakeRegistry) -> Iterator[str]:
+    """`host:port` of the registry on this machine's loopback, as long as the block lasts."""
+    handler = type("Handler", (_Handler,), {"registry": registry})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Source: OCI distribution-spec v1.1.0."""
+
+    registry: FakeRegistry
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _serve(self) -> None:
+        parts = urlsplit(self.path)
+        found = _PATH.fullmatch(parts.path)
+        self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        refused = self.registry.refuses.get(self.command)
+        if refused:
+            self._body()
+            self.close_connection = True
+            self._answer(*refused)
+        elif found is None:
+            self._answer(404, _error("NAME_UNKNOWN"))
+        else:
+            self.repository, self.name = found["repository"], found["name"]
+            getattr(self, f"{self.command.lower()}_{found['kind'].replace('/', '_')}")()
+
+    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815
+
+    def get_blobs(self) -> None:
+        data = self.registry.blobs.get(self.repository, {}).get(self.name)
+        self._answer(*(404, _error("BLOB_UNKNOWN")) if data is None else (200, data))
+
+    head_blobs = get_blobs
+
+    def post_blobs_uploads(self) -> None:
+        mounted = self.registry.blobs.get(self.query.get("from", ""), {}).get(self.query.get("mount", ""))
+        if mounted is not None and self.registry.mounts:
+            self.registry.blobs.setdefault(self.repository, {})[digest(mounted)] = mounted
+            self._answer(201, b"", {"location": f"/v2/{self.repository}/blobs/{digest(mounted)}"})
+            return
+        self._answer(202, b"", {"location": f"/v2/{self.repository}/blobs/uploads/1?state=a%2Fb"})
+
+    def put_blobs_uploads(self) -> None:
+        data = self._body()
+        if data is None:
+            return
+        if digest(data) != self.query["digest"] or self.query["state"] != "a/b":
+            self._answer(400, _error("DIGEST_INVALID"))
+            return
+        self.registry.blobs.setdefault(self.repository, {})[digest(data)] = data
+        self._answer(201, b"", self._digest(digest(data)))
+
+    def get_manifests(self) -> None:
+        named = self.registry.tags.get(self.repository, {}).get(self.name, self.name)
+        data = self.registry.manifests.get(self.repository, {}).get(named)
+        if data is None or self.registry.types[named] not in self.headers["accept"]:
+            self._answer(404, _error("MANIFEST_UNKNOWN"))
+            return
+        self._answer(200, data, {"content-type": self.registry.types[named], **self._digest(named)})
+
+    head_manifests = get_manifests
+
+    def put_manifests(self) -> None:
+        data = self._body() or b""
+        document = json.loads(data)
+        parts = [document["config"], *document["layers"]]
+        if any(part["digest"] not in self.registry.blobs.get(self.repository, {}) for part in parts):
+            self._answer(400, _error("MANIFEST_BLOB_UNKNOWN"))
+            return
+        self.registry.manifests.setdefault(self.repository, {})[digest(data)] = data
+        self.registry.tags.setdefault(self.repository, {})[self.name] = digest(data)
+        self.registry.types[digest(data)] = self.headers["content-type"]
+        self._answer(201, b"", self._digest(digest(data)))
+
+    def get_tags(self) -> None:
+        if self.repository not in self.registry.tags:
+            self._answer(404, _error("NAME_UNKNOWN"))
+            return
+        after = self.query.get("last", "")
+        names = [name for name in sorted(self.registry.tags[self.repository]) if name > after]
+        page, more = names[: self.registry.page], len(names) > self.registry.page
+        path = f"/v2/{self.repository}/tags/list?n={self.registry.page}&last={page[-1] if page else ''}"
+        link = {"link": f'<{path}>; rel="next"'} if more else {}
+        self._answer(200, json.dumps({"name": self.repository, "tags": page}).encode(), link)
+
+    def _body(self) -> bytes | None:
+        """All of it, or None if the sender left before its end."""
+        length = int(self.headers.get("content-length", "0"))
+        data = self.rfile.read(length)
+        self.registry.received += len(data)
+        if len(data) < length:
+            self.close_connection = True
+            return None
+        return data
+
+    def _digest(self, name: str) -> dict[str, str]:
+        return {"docker-content-digest": name} if self.registry.says_digests else {}
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.registry.requests.append((self.command, self.path, status))
+        self.send_response(status)
+        for key, value in {"content-length": str(len(body)), **(headers or {})}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            is_cut = self.registry.cuts and len(body) > 1 << 20
+            self.wfile.write(body[: len(body) // 2] if is_cut else body)
+            self.close_connection |= is_cut
+
+
+def _error(code: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": code.lower()}]}).encode()

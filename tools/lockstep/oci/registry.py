@@ -1,0 +1,249 @@
+"""A store behind HTTP: one repository of a registry, asked as the distribution specification says.
+
+What is there is not sent: blobs and tags are asked for first, and a blob that another repository of the same host
+was seen to have is mounted from there. Bytes go from disk to the wire a chunk at a time, in one PUT of known length,
+and are hashed on the way: a damaged blob ends the request before its last byte.
+
+Source: OCI distribution-spec v1.1.0 (https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+from urllib.parse import quote, urljoin
+
+from lockstep.adapters import files
+from lockstep.core.errors import OutsideError, UsageError
+from lockstep.core.names import HOST, Digest, digest_of
+from lockstep.oci.http import Access, Answer, Host
+from lockstep.oci.image import DOCKER_MANIFEST_TYPE, MANIFEST_TYPE, parse_manifest
+from lockstep.oci.layer import CHUNK, Layer
+from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, damaged
+
+_MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}"}
+_DIGEST = "docker-content-digest"
+_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 5988; spec.md, "Listing Tags"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One repository of a registry; a Store.
+
+    Args:
+        host: Where it is.
+        repository: Its path there, such as `documents/ocr`.
+    """
+
+    host: Host
+    repository: str
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there. Manifests are not among the blobs: ask digest_of."""
+        url = self._url(f"blobs/{digest}")
+        answer = self.host.send("HEAD", url)
+        if answer.status not in {200, 404}:
+            raise self.host.refused(f"look for blob {digest}", url, answer)
+        if answer.status == 200:
+            self.host.holders.setdefault(digest, self.repository)
+        return answer.status == 200
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The blob's bytes as they arrive, unverified.
+
+        Raises:
+            OutsideError: it is not there, or cannot be had.
+        """
+        url = self._url(f"blobs/{digest}")
+        found = self.host.stream(url)
+        if isinstance(found, Answer):
+            raise self.host.refused(f"read blob {digest}", url, found)
+        return found
+
+    def put(self, name: str, fill: Fill) -> Layer:
+        """Digest and size of what `fill` wrote; all of it is stored, or nothing. The bytes wait on disk until their
+        digest is known, and are not sent if the blob is there.
+
+        Raises:
+            OutsideError: disk or registry failed; names what was being written.
+        """
+        with files.spooled() as stream:
+            hashed = Hashed(stream)
+            fill(hashed)
+            stream.seek(0)
+            if not self.has(hashed.layer.digest):
+                self._upload(name, hashed.layer, stream)
+        return hashed.layer
+
+    def add(self, name: str, blob: Layer, source: BlobStore) -> int:
+        """How many bytes of a blob of known digest had to be sent: 0 if it was there or could be mounted.
+
+        Raises:
+            OutsideError: missing or damaged in the source, or the registry failed; nothing is stored then.
+        """
+        if self.has(blob.digest):
+            return 0
+        location = self._mounted(blob.digest)
+        if location is None:
+            return 0
+        with source.open(blob.digest) as stream:
+            self._upload(name, blob, stream, location)
+        return blob.size
+
+    def manifest(self, digest: Digest) -> bytes:
+        """The manifest's bytes, verified.
+
+        Raises:
+            OutsideError: it is not there, or its bytes have another digest.
+        """
+        url = self._url(f"manifests/{digest}")
+        answer = self.host.send("GET", url, _MANIFESTS)
+        if answer.status != 200:
+            raise self.host.refused(f"read the manifest {digest}", url, answer)
+        if digest_of(answer.body) != digest:
+            raise damaged(digest, digest_of(answer.body))
+        return answer.body
+
+    def tag(self, name: str, manifest: bytes) -> Digest:
+        """The manifest's digest; the tag names it from now on. Not sent if it does already."""
+        parse_manifest(manifest, name)
+        digest = digest_of(manifest)
+        if self.digest_of(checked_tag(name)) == digest:
+            return digest
+        url = self._url(f"manifests/{name}")
+        media_type = str(json.loads(manifest).get("mediaType", MANIFEST_TYPE))
+        answer = self.host.send("PUT", url, {"content-type": media_type}, manifest)
+        if answer.status != 201:
+            raise self.host.refused(f"store the manifest {digest} as {name}", url, answer)
+        self._check(answer, digest, url)
+        return digest
+
+    def digest_of(self, reference: str) -> Digest | None:
+        """The manifest that a tag or a digest names here; None if there is none."""
+        url = self._url(f"manifests/{reference}")
+        answer = self.host.send("HEAD", url, _MANIFESTS)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise self.host.refused(f"look for {self.repository}:{reference}", url, answer)
+        if _DIGEST not in answer.headers:  # the specification says SHOULD
+            answer = self.host.send("GET", url, _MANIFESTS)
+            return digest_of(answer.body) if answer.status == 200 else None
+        return _digest(answer, url)
+
+    def tags(self) -> dict[str, Digest]:
+        """Every tag and the manifest that it names, sorted by tag. One request per tag: to ask for one, digest_of."""
+        names: list[str] = []
+        url = self._url("tags/list?n=1000")
+        while url:
+            answer = self.host.send("GET", url)
+            if answer.status == 404:
+                break
+            if answer.status != 200:
+                raise self.host.refused(f"list the tags of {self.repository}", url, answer)
+            names += _names(answer, url)
+            following = _NEXT.search(answer.headers.get("link", ""))
+            url = urljoin(url, following[1]) if following else ""
+        found = {name: self.digest_of(name) for name in sorted(set(names))}
+        return {name: digest for name, digest in found.items() if digest}
+
+    def _url(self, path: str) -> str:
+        return f"{self.host.url}{self.repository}/{path}"
+
+    def _mounted(self, digest: Digest) -> str | None:
+        """None once the blob was mounted from a repository that has it; else where to upload it."""
+        holder = self.host.holders.get(digest)
+        query = f"?mount={quote(digest, safe='')}&from={quote(holder, safe='')}" if holder else ""
+        return self._begun(query, f"mount blob {digest} from {holder}" if holder else f"upload blob {digest}")
+
+    def _begun(self, query: str, what: str) -> str | None:
+        """Where to upload a blob; None if the registry mounted it. Source: spec.md, "Mounting a blob"."""
+        url = self._url(f"blobs/uploads/{query}")
+        answer = self.host.send("POST", url, {"content-length": "0"})
+        if query and answer.status == 201:
+            return None
+        if answer.status != 202 or "location" not in answer.headers:
+            raise self.host.refused(what, url, answer)
+        return urljoin(url, answer.headers["location"])
+
+    def _upload(self, name: str, blob: Layer, stream: BinaryIO, location: str | None = None) -> None:
+        """Source: spec.md, "POST then PUT"."""
+        location = location or self._begun("", f"upload {name}") or ""
+        url = f"{location}{'&' if '?' in location else '?'}digest={quote(blob.digest, safe='')}"
+        headers = {"content-type": "application/octet-stream", "content-length": str(blob.size)}
+        answer = self.host.send("PUT", url, headers, _chunks(blob, stream))
+        if answer.status != 201:
+            raise self.host.refused(f"upload {name}", url, answer)
+        self._check(answer, blob.digest, url)
+        self.host.holders[blob.digest] = self.repository
+
+    def _check(self, answer: Answer, digest: Digest, url: str) -> None:
+        """The registry must say the digest that we know, if it says one."""
+        if _DIGEST in answer.headers and _digest(answer, url) != digest:
+            raise OutsideError(
+                f"the registry stored {answer.headers[_DIGEST]}, sent was {digest}",
+                where=url.partition("?")[0],
+                fix="check the network and the registry's disk, then run the same command again",
+            )
+
+
+@dataclass(frozen=True)
+class Registries:
+    """Repositories by their full names; those of one host share its connections and what was seen there."""
+
+    access: Access = field(default_factory=Access)
+    hosts: dict[str, Host] = field(default_factory=dict)
+
+    def at(self, name: str) -> Registry:
+        """The repository of a name such as `registry.example.org/documents/ocr`.
+
+        Raises:
+            UsageError: the name has no host.
+        """
+        host, _, path = name.partition("/")
+        if not HOST.match(name):
+            raise UsageError(
+                f"{name} does not say which registry it is in",
+                where=name,
+                fix=f"write the registry's host before it, such as registry.example.org/{name}",
+            )
+        return Registry(self.hosts.setdefault(host, Host(host, self.access)), path)
+
+
+def _chunks(blob: Layer, stream: BinaryIO) -> Iterator[bytes]:
+    """The blob's bytes; a damaged one ends before its last chunk, so that it cannot be stored."""
+    hashed, count = Hashed(), 0
+    while chunk := stream.read(CHUNK):
+        hashed.write(chunk)
+        count += len(chunk)
+        if count >= blob.size and hashed.layer != blob:
+            raise damaged(blob.digest, hashed.layer.digest)
+        yield chunk
+    if hashed.layer != blob:
+        raise damaged(blob.digest, hashed.layer.digest)
+
+
+def _digest(answer: Answer, url: str) -> Digest:
+    try:
+        return Digest(answer.headers[_DIGEST])
+    except ValueError as error:
+        raise _strange(url, str(error)) from error
+
+
+def _names(answer: Answer, url: str) -> list[str]:
+    try:
+        document: Mapping[str, list[str] | None] = json.loads(answer.body)
+        return [str(name) for name in document["tags"] or ()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _strange(url, f"{type(error).__name__}: {error}") from error
+
+
+def _strange(url: str, what: str) -> OutsideError:
+    return OutsideError(
+        f"the registry's answer cannot be understood: {what}",
+        where=url.partition("?")[0],
+        fix="check that `registry:` in lockstep.yaml names a registry of images (OCI distribution v1.1)",
+    )
