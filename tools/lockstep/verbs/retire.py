@@ -76,7 +76,7 @@ def kept_roots(environment: Environment, history: tuple[Event, ...]) -> frozense
 def _refuse_last(workspace: Workspace, name: EnvironmentName, new: Environment) -> None:
     """Nothing, unless Flux would be left without the folder of instances: it would complain and delete nothing."""
     if not new.instances and workspace.state.bundle.environments[name].agent is Agent.FLUX:
-        what = f"no instance would be left in {name}, where nothing ever served; Flux deletes none for a folder that is gone"
+        what = f"no instance would be left in {name}, where nothing ever served, and Flux does not empty a folder"
         fix = "stage another release first, or remove the environment: kubectl delete namespace "
         fix += workspace.state.bundle.namespace_of(name)
         raise Refused(
