@@ -43,6 +43,7 @@ class _Http2:
                 self.left |= isinstance(event, ConnectionTerminated)
             self._flush()
             data = await self._read()
+        self.left = True  # streams to a client that is gone end
         if self.answering:
             await asyncio.wait(self.answering)
 
@@ -92,7 +93,7 @@ class _Http2:
     async def _stream(self, stream: int, seconds: float) -> None:
         self.state.send_headers(stream, [(":status", "200"), *self.service.headers])
         end = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < end:
+        while asyncio.get_running_loop().time() < end and not self.left:
             self.state.send_data(stream, stream_line(self.service))
             self._flush()
             await asyncio.sleep(0.5)
