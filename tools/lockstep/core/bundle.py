@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
 from lockstep.core.component import Component, Kind
 from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding
-from lockstep.core.model import Value, load
-from lockstep.core.names import ComponentName, EnvironmentName
+from lockstep.core.model import Value, dump, load
+from lockstep.core.names import ComponentName, EnvironmentName, ImageRef
 from lockstep.core.version import Version
 
 
 class Platform(Value):
-    """What images are made for. `python` is the minor version whose wheels are taken."""
+    """What images are made for, and what they stand on. `python` is the minor version whose wheels are taken."""
 
     os: Literal["linux"] = Field(default="linux", description="operating system")
     arch: Literal["amd64", "arm64"] = Field(default="amd64", description="processor")
     python: Annotated[str, StringConstraints(pattern=r"^3\.[0-9]{1,2}$")] = Field(
         default="3.11", description="minor version of CPython whose wheels are taken"
     )
+    base: ImageRef | None = Field(
+        default=None,
+        exclude_if=lambda base: base is None,
+        description="an image of one platform with that Python, by digest; without it images hold no system",
+    )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes two platforms differ: of the base its digest, wherever it is had from."""
+        return dump(self) | ({"base": self.base.digest} if self.base else {})
 
 
 class Agent(StrEnum):

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from lockstep.core.bundle import Platform
 from lockstep.core.component import Gate, Kind, Probes, Resources
 from lockstep.core.document import format_json, format_yaml, parse_canonical
@@ -27,10 +29,13 @@ class LayerRef(Value):
 
 
 class Runtime(Value):
-    """The part of an image that changes seldom: what it was made from (digest of its inputs), by whom, its layers."""
+    """The part of an image that changes seldom: what it was made from (digest of its inputs), by whom, the image that
+    it stands on (without its registry's host), and the layers on top of that.
+    """
 
     inputs: Digest
     builder: str
+    base: ImageRef | None = Field(default=None, exclude_if=lambda base: base is None)
     layers: tuple[LayerRef, ...]
 
 

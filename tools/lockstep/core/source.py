@@ -10,7 +10,6 @@ from lockstep.core.component import Component, Kind, parse_component
 from lockstep.core.document import InvalidDocument, format_json
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.inputs import Calls, Input, InputKind, Inputs
-from lockstep.core.model import dump
 from lockstep.core.names import ComponentName, blob_oid
 from lockstep.core.tree import Tree, TreeEntry
 from lockstep.core.weights import WeightsLock, parse_lock, parse_pointer, stale
@@ -189,7 +188,7 @@ def _inputs(
     if component.kind is Kind.SERVICE:
         found.append(Input(kind=InputKind.CHART, path=TEMPLATES, oid=entries[TEMPLATES].oid))
     if component.image and component.image.reference is None:
-        platform = format_json(dump(bundle.platform)).encode()
+        platform = format_json(bundle.platform.identity).encode()
         found.append(Input(kind=InputKind.RUNTIME, path="lockstep.yaml platform", oid=blob_oid(platform)))
     return tuple(sorted(found, key=lambda entry: (entry.kind, entry.path)))
 

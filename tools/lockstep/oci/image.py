@@ -20,6 +20,7 @@ from lockstep.oci.layer import LAYER_TYPE, Layer
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 SCHEMA_VERSION = 2  # manifest.md, "Image Manifest Property Descriptions"
+BASE_DIGEST = "org.opencontainers.image.base.digest"  # annotations.md, "Pre-Defined Annotation Keys"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -50,10 +51,11 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A parsed manifest; layers from the lowest to the uppermost."""
+    """A parsed manifest; layers from the lowest to the uppermost. `base` is the image that it says it stands on."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    base: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def appended(manifest: bytes, config: bytes, layers: Sequence[Layer], settings: 
     """The image of a base and layers on top. What `settings` leaves empty stays as in the base.
 
     The base keeps its own media types and fields; only a configuration in Docker's form is taken as it is,
-    both forms have the same fields used here.
+    both forms have the same fields used here. An annotation names the base, so that its layers can be told from ours.
 
     Raises:
         InvalidManifest: the base's manifest or configuration is not what the specification says.
@@ -111,6 +113,7 @@ def appended(manifest: bytes, config: bytes, layers: Sequence[Layer], settings: 
     body = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     upper["config"] = _descriptor(upper["config"]["mediaType"], digest_of(body), len(body))
     upper["layers"].extend(_descriptor(_layer_type(upper), layer.digest, layer.size) for layer in layers)
+    upper["annotations"] = {**(upper.get("annotations") or {}), BASE_DIGEST: digest_of(manifest)}
     return Image(
         json.dumps(upper, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(),
         body,
@@ -135,10 +138,28 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             fix="name the image of one platform by its digest",
         )
     layers = _field(top, "layers", list, where)
+    said = (top.get("annotations") or {}).get(BASE_DIGEST, "")
     return Manifest(
         _parse_descriptor(top.get("config"), where),
         tuple(_parse_descriptor(layer, where) for layer in layers),
+        Digest(said) if Digest.pattern.fullmatch(str(said)) else None,
     )
+
+
+def platform_of(config: bytes, where: str) -> tuple[str, str]:
+    """Operating system and architecture that a configuration says.
+
+    Raises:
+        InvalidManifest: it does not say them.
+    """
+    data = _object(config, where)
+    return str(_field(data, "os", str, where)), str(_field(data, "architecture", str, where))
+
+
+def variables_of(config: bytes, where: str) -> dict[str, str]:
+    """The environment variables that a configuration gives to programs."""
+    inner = _object(config, where).get("config") or {}
+    return dict(str(pair).partition("=")[::2] for pair in inner.get("Env") or [])
 
 
 def _layer_type(manifest: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 
 from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.names import Digest, digest_of
-from lockstep.oci.image import Image, parse_manifest
+from lockstep.oci.image import Descriptor, Image, InvalidManifest, Manifest, parse_manifest
 from lockstep.oci.layer import CHUNK, Layer, Sink
 
 Fill = Callable[[Sink], None]
@@ -132,6 +132,23 @@ def copy_image(source: Store, target: Store, digest: Digest, tag: str) -> int:
         copied += target.add(f"blob {blob.digest} of {tag}", Layer(blob.digest, blob.size), source)
     target.tag(tag, data)
     return copied
+
+
+def own_layers(store: ManifestStore, manifest: Manifest, where: str) -> tuple[Descriptor, ...]:
+    """The layers of an image above those of its base, lowest first.
+
+    Raises:
+        OutsideError: the base's manifest is not in the store, or is damaged.
+        InvalidManifest: its layers are not the image's lowest.
+    """
+    if manifest.base is None:
+        return manifest.layers
+    lowest = parse_manifest(store.manifest(manifest.base), str(manifest.base)).layers
+    if manifest.layers[: len(lowest)] != lowest:
+        raise InvalidManifest(
+            f"it does not stand on {manifest.base}, as it says", where=where, fix="build the image again"
+        )
+    return manifest.layers[len(lowest) :]
 
 
 def read_blob(store: BlobStore, digest: Digest) -> bytes:

@@ -20,11 +20,12 @@ from lockstep.core.names import Digest
 from lockstep.oci.image import Descriptor, parse_manifest
 from lockstep.oci.layer import CHUNK, LAYER_TYPE, Entry, InvalidEntry, check
 from lockstep.oci.layout import Layout
-from lockstep.oci.store import Hashed, Store, damaged
+from lockstep.oci.store import Hashed, Store, damaged, own_layers
 
 
 def unpacked(store: Store, image: Digest, cache: Path) -> Path:
-    """The folder with the image's files, `cache/<hex digest>`; made if it is not there, whole or not at all.
+    """The folder with the image's files, `cache/<hex digest>`; made if it is not there, whole or not at all. Layers of
+    the image that it stands on are left out: what runs here runs on this machine's own system and Python.
 
     Each layer is unpacked once, below `cache/layers`, and images that share it share its files by hard links: a code
     change costs its own layer. A cache: it is not synced to disk file by file, and whoever doubts it removes it.
@@ -43,7 +44,7 @@ def unpacked(store: Store, image: Digest, cache: Path) -> Path:
         return target
     manifest = parse_manifest(store.manifest(image), str(image))
     with files.new_folder(target) as folder:
-        for layer in manifest.layers:
+        for layer in own_layers(store, manifest, str(image)):
             _overlay(_layer(store, layer, cache / "layers"), folder)
     return target
 

@@ -1,77 +1,30 @@
 """Building: a component's image and its weights image, each looked up before anything is made.
 
 Four kinds of change, four prices: a prompt builds nothing; code gives one small layer; weights give the changed
-files; dependencies
-are looked up (last release, then the store's `in-<inputs>` tag) and only then made.
+files; dependencies are looked up (runtime.py) and only then made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from lockstep.adapters.dvc import Place, candidates, missing
 from lockstep.adapters.git import GitTree
-from lockstep.core.bundle import Platform
 from lockstep.core.component import Component, Image
-from lockstep.core.document import format_json
 from lockstep.core.errors import Finding, Refused, refuse_if
-from lockstep.core.model import dump
-from lockstep.core.names import ComponentName, Digest, ImageRef, digest_of
-from lockstep.core.release import LayerRef, Pinned, PinnedImage, PinnedWeights, Runtime
-from lockstep.core.source import Source, component_path
+from lockstep.core.names import ComponentName, ImageRef
+from lockstep.core.release import LayerRef, Pinned, PinnedImage, PinnedWeights
+from lockstep.core.source import component_path
 from lockstep.core.tree import TreeEntry
 from lockstep.core.weights import Pointer, WeightsLock, parse_pointer
 from lockstep.oci.code import GitMode, TreeFile, code_entries
 from lockstep.oci.image import Image as OciImage
-from lockstep.oci.image import Settings, image_of, parse_manifest
 from lockstep.oci.layer import Entry, Layer, Sink, write_layer
 from lockstep.oci.statcache import read_cache
 from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
-from lockstep.verbs.workspace import Say
-
-_SETTINGS = Settings(env={"PYTHONPATH": "/app/src:/app/site"}, workdir="/app")
-
-
-class RuntimeBuilder(Protocol):
-    """Makes the part of an image that changes seldom. Wheels do it here; Docker will beside it."""
-
-    @property
-    def name(self) -> str:
-        """The builder's name and revision; one of the inputs, so two builders never share a result."""
-        ...
-
-    def layers(self, requirements: bytes, where: str, platform: Platform) -> tuple[Layer, ...]:
-        """The layers, stored."""
-        ...
-
-
-@dataclass(frozen=True)
-class Builds:
-    """What building needs.
-
-    Args:
-        tree: The commit that everything is read from.
-        source: The bundle at that commit.
-        folder: The bundle's folder, where DVC's files lie.
-        store_of: The store of a repository of images.
-        builder: Makes runtimes.
-        say: Where progress goes.
-        made: Counts what was really made, for reports: runtimes built and bytes written, by component.
-    """
-
-    tree: GitTree
-    source: Source
-    folder: Path
-    store_of: Callable[[str], Store]
-    builder: Callable[[Store], RuntimeBuilder]
-    say: Say
-    made: dict[ComponentName, int] = field(default_factory=dict)
-    built: list[ComponentName] = field(default_factory=list)
+from lockstep.verbs.runtime import Builds, assembled, base_of, runtime_of
 
 
 def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> PinnedImage | None:
@@ -86,12 +39,12 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
         return None
     if image.reference is not None:
         return PinnedImage(reference=image.reference)
-    runtime = _runtime(builds, name, image, last)
-    code = _code(builds, name, image)
-    whole = image_of(
-        [*_layers(runtime.layers), *_layers((code,) if code else ())], builds.source.bundle.platform, _SETTINGS
-    )
     store = builds.store_of(name)
+    base = base_of(builds, store)
+    runtime = runtime_of(builds, name, last, base)
+    code = _code(builds, name, image)
+    layers = [*runtime.layers, *((code,) if code else ())]
+    whole = assembled(base, [Layer(item.digest, item.size) for item in layers], builds.source.bundle.platform)
     put_image(store, whole, f"code-{whole.digest.hex[:20]}")
     return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=runtime, code=code)
 
@@ -162,45 +115,6 @@ def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tup
     return tuple(parse_pointer(files[full].decode(), path, name) for path, full in paths.items())
 
 
-def _runtime(builds: Builds, name: ComponentName, image: Image, last: Pinned | None) -> Runtime:
-    """Looked up in the base release, then by the store's tag of these inputs, then made."""
-    path = component_path(name, image.requirements or image.dockerfile or "")
-    requirements = builds.tree.read([path]).get(path, b"") if image.requirements else b""
-    store = builds.store_of(name)
-    builder = builds.builder(store)
-    inputs = _inputs_digest(builder.name, requirements, builds.source.bundle.platform)
-    known = last.image.runtime if last and last.image else None
-    if known and known.inputs == inputs and all(store.has(layer.digest) for layer in known.layers):
-        return known
-    tag = f"in-{inputs.hex}"
-    layers = _tagged_layers(store, tag)
-    if layers is None:
-        builds.say(f"{name}: building its runtime from {path}")
-        layers = builder.layers(requirements, path, builds.source.bundle.platform)
-        put_image(store, image_of(layers, builds.source.bundle.platform, _SETTINGS), tag)
-        builds.built.append(name)
-    return Runtime(
-        inputs=inputs,
-        builder=builder.name,
-        layers=tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in layers),
-    )
-
-
-def _inputs_digest(builder: str, requirements: bytes, platform: Platform) -> Digest:
-    return digest_of(
-        format_json({"builder": builder, "platform": dump(platform), "requirements": digest_of(requirements)}).encode()
-    )
-
-
-def _tagged_layers(store: Store, tag: str) -> tuple[Layer, ...] | None:
-    """The layers of a runtime made earlier; None if there is none or one of its blobs is gone."""
-    digest = store.tags().get(tag)
-    if digest is None or not store.has(digest):
-        return None
-    layers = tuple(Layer(item.digest, item.size) for item in parse_manifest(store.manifest(digest), tag).layers)
-    return layers if all(store.has(layer.digest) for layer in layers) else None
-
-
 def _code(builds: Builds, name: ComponentName, image: Image) -> LayerRef | None:
     """The code of the tagged commit as one layer at /app."""
     if not image.code:
@@ -228,7 +142,3 @@ def _tree_file(entry: TreeEntry, own: str, data: bytes) -> TreeFile:
     return TreeFile(
         entry.path.removeprefix(own), cast("GitMode", entry.mode), len(data), lambda: BytesIO(data), target, entry.path
     )
-
-
-def _layers(references: tuple[LayerRef, ...]) -> tuple[Layer, ...]:
-    return tuple(Layer(item.digest, item.size) for item in references)

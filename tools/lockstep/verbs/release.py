@@ -19,9 +19,10 @@ from lockstep.core.release import BumpSaid, Pinned, Release, format_release
 from lockstep.core.source import TEMPLATES, Source, component_path
 from lockstep.core.version import Bump, Version, bump_between
 from lockstep.oci.store import Store
-from lockstep.verbs.build import Builds, RuntimeBuilder, build_image, build_weights
+from lockstep.verbs.build import build_image, build_weights
 from lockstep.verbs.edit import Edited, Writing, message
 from lockstep.verbs.plan import Planned, plan_commit
+from lockstep.verbs.runtime import Builds, RuntimeBuilder
 from lockstep.verbs.workspace import Workspace, files_below, release_path
 
 
@@ -32,10 +33,12 @@ class Stores:
     Args:
         of: The store of a repository of images.
         builder: Makes runtimes into a store.
+        at: A repository of some registry, by its full name.
     """
 
     of: Callable[[str], Store]
     builder: Callable[[Store], RuntimeBuilder]
+    at: Callable[[str], Store]
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,7 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
         unchanged_since=planned.latest.version if planned.latest and planned.unchanged else None,
     )
     refuse_if(version_findings(candidate, planned.plan), f"{version} cannot be released")
-    builds = Builds(
-        workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say
-    )
+    builds = _builds(workspace, planned, stores)
     release = _composed(builds, planned, version)
     edit = Edit(release_path(version), None, format_release(release).encode())
     said = f"release {version}"
@@ -109,15 +110,18 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
 def build_commit(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
     """Image references by repository, of every image of ours at a commit; each is in the store. Commits nothing."""
     planned = plan_commit(workspace, commit)
-    builds = Builds(
-        workspace.repository.tree(commit), planned.source, workspace.folder, stores.of, stores.builder, workspace.say
-    )
+    builds = _builds(workspace, planned, stores)
     found: dict[str, str] = {}
     for name in sorted(planned.source.components):
         last = planned.latest.components.get(name) if planned.latest else None
         image, weights = build_image(builds, name, last), build_weights(builds, name)
         found.update({part.reference.repository: part.reference for part in (image, weights) if part})
     return found
+
+
+def _builds(workspace: Workspace, planned: Planned, stores: Stores) -> Builds:
+    tree = workspace.repository.tree(planned.commit)
+    return Builds(tree, planned.source, workspace.folder, stores.of, stores.builder, stores.at, workspace.say)
 
 
 def tagged(workspace: Workspace, version: Version) -> GitSha:

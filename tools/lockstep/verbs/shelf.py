@@ -30,21 +30,33 @@ class Shelf:
     sizes: dict[Digest, int | None] = field(default_factory=dict)
     hashes: dict[Digest, Digest] = field(default_factory=dict)
 
-    def image(self, wanted: Wanted, *, read: bool) -> StoredImage:
-        """An image as the store has it; its layers are hashed if `read`, the rest always."""
+    def image(self, wanted: Wanted, *, read: bool, read_base: bool) -> StoredImage:
+        """An image as the store has it; its layers are hashed if `read`, its base's if `read_base`, the rest always."""
         repository, digest = wanted.reference.repository.rpartition("/")[2], wanted.reference.digest
         store = self.store_of(repository)
         top = self._blob(store, digest, "manifest", None, read=True)
         if top.found != digest:
             return StoredImage(repository, digest, (top,), (), "", store.tags())
+        lowest, base = self._base(store, wanted.base)
         try:
             manifest = parse_manifest(store.manifest(digest), str(digest))
+            below = tuple(layer.digest for layer in parse_manifest(base, str(wanted.base)).layers) if base else ()
         except InvalidManifest as error:
-            return StoredImage(repository, digest, (top,), (), error.what, store.tags())
+            return StoredImage(repository, digest, (top, *lowest), (), error.what, store.tags())
         config = self._blob(store, manifest.config.digest, "configuration", manifest.config.size, read=True)
-        layers = [self._blob(store, layer.digest, "layer", layer.size, read=read) for layer in manifest.layers]
+        layers = [
+            self._blob(store, one.digest, "layer", one.size, read=read_base if one.digest in below else read)
+            for one in manifest.layers
+        ]
         names = tuple(layer.digest for layer in manifest.layers)
-        return StoredImage(repository, digest, (top, config, *layers), names, "", store.tags())
+        return StoredImage(repository, digest, (top, config, *layers, *lowest), names, "", store.tags(), below)
+
+    def _base(self, store: Store, digest: Digest | None) -> tuple[tuple[Blob, ...], bytes]:
+        """The blob of a base image's manifest, and its bytes if they are there and right."""
+        if digest is None:
+            return (), b""
+        blob = self._blob(store, digest, "base image", None, read=True)
+        return (blob,), store.manifest(digest) if blob.found == digest else b""
 
     def _blob(self, store: Store, digest: Digest, role: str, said: int | None, *, read: bool) -> Blob:
         if digest not in self.sizes or (read and digest not in self.hashes):

@@ -1,9 +1,11 @@
-"""The bundle's own store (an image layout in .lockstep/store) and the builder of runtimes from wheels."""
+"""The bundle's own store (an image layout in .lockstep/store), the builder of runtimes, and registries elsewhere."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockstep.core.bundle import Platform
 from lockstep.oci.layer import Layer
@@ -12,10 +14,13 @@ from lockstep.oci.store import Store
 from lockstep.verbs.release import Stores
 from lockstep.verbs.workspace import Workspace
 
+if TYPE_CHECKING:
+    from lockstep.oci.registry import Registries
+
 
 @dataclass(frozen=True)
 class WheelsBuilder:
-    """Builds runtimes from hash-locked wheels alone: no daemon, no base image, no system packages."""
+    """Builds runtimes from hash-locked wheels alone: no daemon, no system packages but those of the base image."""
 
     store: Store
     cache: Path
@@ -37,7 +42,20 @@ class WheelsBuilder:
         return wheel_layers(parsed, Pip(self.cache / "wheels"), Target(platform, self.store, self.cache))
 
 
-def own_stores(workspace: Workspace) -> Stores:
-    """The embedded store of a bundle and the wheels builder. A registry over HTTP and Docker take the same places."""
+def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
+    """The embedded store of a bundle, the wheels builder, and the registries that others know by name."""
     folder, cache = workspace.local / "store", workspace.local / "cache"
-    return Stores(of=lambda repository: Layout(folder, repository), builder=lambda store: WheelsBuilder(store, cache))
+
+    @functools.cache
+    def registries() -> Registries:
+        # Most commands ask no registry, and importing HTTP takes as long as all the rest of them.
+        from lockstep.oci.http import Access  # noqa: PLC0415
+        from lockstep.oci.registry import Registries  # noqa: PLC0415
+
+        return Registries(Access(plain_http))
+
+    return Stores(
+        of=lambda repository: Layout(folder, repository),
+        builder=lambda store: WheelsBuilder(store, cache),
+        at=lambda name: registries().at(name),
+    )

@@ -200,7 +200,10 @@ def _looked_up(facts: Facts, shelf: Shelf, cheap: int | None) -> tuple[Facts, tu
         if not read:
             notes.append(f"{name}: {size:,} bytes of layers were compared by size only; --deep hashes them")
         for one in wanted:
-            images[one.reference.repository, one.reference.digest] = shelf.image(one, read=read)
+            stored = shelf.image(one, read=read, read_base=cheap is None)
+            images[one.reference.repository, one.reference.digest] = stored
+    if cheap is not None and any(one.base for one in images.values()):
+        notes.append("the layers of base images were compared by size only; --deep hashes them")
     return replace(facts, images=images), tuple(notes)
 
 

@@ -82,7 +82,7 @@ class Blob:
 
     Args:
         digest: Its name.
-        role: manifest, configuration or layer.
+        role: manifest, configuration, layer, or base image (its manifest).
         said: Bytes that the manifest says it has; None for the manifest.
         size: Bytes that the store has; None if it is not there.
         found: sha256 of the bytes that are there; None if they were not read.
@@ -104,8 +104,9 @@ class StoredImage:
         digest: Of its manifest.
         blobs: Manifest, configuration and layers; the manifest alone where it is absent, damaged or wrong.
         layers: Its layers, lowest first.
-        problem: Why its manifest is not one; empty if it is.
+        problem: Why its manifest, or its base's, is not one; empty if it is.
         tags: Every tag of the repository.
+        base: Layers of the image that it should stand on, lowest first.
     """
 
     repository: str
@@ -114,6 +115,12 @@ class StoredImage:
     layers: tuple[Digest, ...]
     problem: str
     tags: Mapping[str, Digest]
+    base: tuple[Digest, ...] = ()
+
+    @property
+    def layer_sizes(self) -> tuple[int | None, ...]:
+        """Bytes that the store has of each layer."""
+        return tuple(blob.size for blob in self.blobs if blob.role == "layer")
 
     @property
     def where(self) -> str:

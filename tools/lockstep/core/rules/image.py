@@ -15,12 +15,15 @@ from lockstep.core.rules.instance import is_one_of
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image of ours that a release pins, the layers that it must have, lowest first, and what it says of sizes."""
+    """An image of ours that a release pins, the layers that it must have above those of its base, lowest first, and
+    what it says of sizes.
+    """
 
     component: ComponentName
     reference: ImageRef
     layers: tuple[Digest, ...]
     sizes: tuple[int, ...] = ()
+    base: Digest | None = None
 
 
 def wanted_images(release: Release) -> tuple[Wanted, ...]:
@@ -32,9 +35,9 @@ def _wanted(name: ComponentName, pinned: Pinned) -> Iterator[Wanted]:
     image, weights = pinned.image, pinned.weights
     if image and (image.runtime or image.code):
         layers = (*(image.runtime.layers if image.runtime else ()), *((image.code,) if image.code else ()))
-        yield Wanted(
-            name, image.reference, tuple(layer.digest for layer in layers), tuple(layer.size for layer in layers)
-        )
+        digests, sizes = tuple(layer.digest for layer in layers), tuple(layer.size for layer in layers)
+        base = image.runtime.base.digest if image.runtime and image.runtime.base else None
+        yield Wanted(name, image.reference, digests, sizes, base)
     if weights:
         files = sorted(weights.files, key=lambda file: file.name)
         yield Wanted(name, weights.reference, tuple(dict.fromkeys(file.layer for file in files)))
@@ -113,9 +116,10 @@ def _damage(blob: Blob) -> str:
 def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
     if stored.problem:
         what = f"{stored.where} is not an image: {stored.problem}"
-    elif stored.layers != wanted.layers:
-        what = f"{stored.where} has the layers {_short(stored.layers)}, the release pins {_short(wanted.layers)}"
-    elif wanted.sizes and wanted.sizes != (sizes := tuple(blob.size for blob in stored.blobs[2:])):
+    elif stored.layers != (*stored.base, *wanted.layers):
+        pinned = f"{_short(wanted.layers)}{f' on {wanted.base}' if wanted.base else ''}"
+        what = f"{stored.where} has the layers {_short(stored.layers)}, the release pins {pinned}"
+    elif wanted.sizes and wanted.sizes != (sizes := stored.layer_sizes[len(stored.base) :]):
         what = f"the layers of {stored.where} have {sizes} bytes, the release says {wanted.sizes}"
     else:
         return
