@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": ("lockstep.cli.releasing", "Show what a release would change, and why."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),
+    "push": ("lockstep.cli.releasing", "Copy every image of a release to its registry."),
     "stage": ("lockstep.cli.environments", "Start a release in an environment, without traffic."),
     "promote": ("lockstep.cli.environments", "Move an environment's traffic to a staged release."),
     "rollback": ("lockstep.cli.environments", "Take an environment back to what served before."),

@@ -50,6 +50,17 @@ def writing(command: Command) -> Command:
     return dry(push(command))
 
 
+def asking(command: Command) -> Command:
+    """Adds the option of verbs that ask registries: `--plain-http`."""
+    return click.option(
+        "--plain-http",
+        is_flag=True,
+        envvar="LOCKSTEP_PLAIN_HTTP",
+        show_envvar=True,
+        help="Ask registries without TLS; this machine's loopback is always asked so.",
+    )(command)
+
+
 def example(*lines: str) -> str:
     """The worked example at the end of a command's help, each line as it is typed."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.output import amount, emit, example, paint, say, shared, show_edited, writing
+from lockstep.cli.output import amount, asking, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.plan import Plan
@@ -17,6 +18,7 @@ from lockstep.verbs.plan import Planned, base_of, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
+    from lockstep.verbs.push import Pushed
     from lockstep.verbs.release import Released
 
 
@@ -36,14 +38,16 @@ def plan(revision: str, form: str, folder: Path) -> None:
 
 @click.command(epilog=example("lockstep build"))
 @click.argument("revision", default="HEAD")
+@asking
 @shared
-def build(revision: str, form: str, folder: Path) -> None:
+def build(revision: str, form: str, folder: Path, *, plain_http: bool) -> None:
     """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed."""
     from lockstep.verbs.release import build_commit  # noqa: PLC0415
     from lockstep.verbs.stores import own_stores  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
-    built = build_commit(workspace, _commit(workspace, revision), own_stores(workspace))
+    stores = own_stores(workspace, plain_http=plain_http)
+    built = build_commit(workspace, _commit(workspace, revision), stores)
     if form == "json":
         emit("build", {"images": built})
         return
@@ -54,8 +58,9 @@ def build(revision: str, form: str, folder: Path) -> None:
 @click.command(epilog=example("git tag v1.4.0 && lockstep release 1.4.0"))
 @click.argument("version")
 @writing
+@asking
 @shared
-def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
+def release(version: str, dry: bool, remote: str, form: str, folder: Path, *, plain_http: bool) -> None:
     """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml."""
     from lockstep.verbs.edit import Writing  # noqa: PLC0415
     from lockstep.verbs.release import release_version  # noqa: PLC0415
@@ -63,7 +68,8 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> No
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
-    made = release_version(workspace, parse_version(version), own_stores(workspace), Writing(dry, remote))
+    stores = own_stores(workspace, plain_http=plain_http)
+    made = release_version(workspace, parse_version(version), stores, Writing(dry, remote))
     _note_uncommitted(workspace.repository.uncommitted())
     if form == "json":
         emit("release", _released_data(made, time.monotonic() - began, dry=dry))
@@ -75,6 +81,37 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path) -> No
             f"{amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s"
         )
         print(f"next: lockstep stage {max(workspace.bundle.environments)} {version}")
+
+
+@click.command(epilog=example("lockstep push 1.4.0", "lockstep push 1.4.0 --dry-run -o json"))
+@click.argument("version")
+@click.option("--dry-run", "dry", is_flag=True, help="Ask the registry what it lacks, and send nothing.")
+@asking
+@shared
+def push(version: str, dry: bool, form: str, folder: Path, *, plain_http: bool) -> None:
+    """Copy every image of release VERSION from the store to the registry that lockstep.yaml names, and tag it there.
+
+    What is there is not sent: a second push sends nothing.
+    """
+    from lockstep.verbs.push import push_release  # noqa: PLC0415
+    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+
+    began = time.monotonic()
+    workspace = open_workspace(folder, say)
+    stores = own_stores(workspace, plain_http=plain_http)
+    pushed = push_release(workspace, parse_version(version), stores, dry=dry)
+    seconds = time.monotonic() - began
+    if form == "json":
+        emit("push", _pushed_data(pushed, seconds, dry=dry))
+        return
+    for image in pushed.images:
+        done = "already there" if image.present == image.blobs and not image.is_new else f"{amount(image.sent_bytes)}"
+        print(f"{done:>14}  {image.reference}")
+    sent, mounted, present = (sum(getattr(one, key) for one in pushed.images) for key in ("sent", "mounted", "present"))
+    print(
+        f"{'would push' if dry else 'pushed'} {version}: {len(pushed.images)} images, tag {pushed.tag}; "
+        f"blobs: {sent} sent ({amount(pushed.sent_bytes)}), {mounted} shared, {present} already there; {seconds:.1f} s"
+    )
 
 
 def parse_version(text: str) -> Version:
@@ -176,6 +213,18 @@ def _plan_data(planned: Planned) -> dict[str, Any]:
         **plan_.model_dump(mode="json", exclude={"base"}),
         "smallest_version": str(plan_.smallest_version),
         "held": sorted(planned.pinned),
+    }
+
+
+def _pushed_data(pushed: Pushed, seconds: float, *, dry: bool) -> dict[str, Any]:
+    return {
+        "version": str(pushed.version),
+        "registry": pushed.registry,
+        "tag": pushed.tag,
+        "dry_run": dry,
+        "sent_bytes": pushed.sent_bytes,
+        "images": [{**asdict(image), "sent": image.sent} for image in pushed.images],
+        "seconds": round(seconds, 3),
     }
 
 

@@ -15,6 +15,8 @@ from lockstep.core.model import Value, dump, load
 from lockstep.core.names import ComponentName, EnvironmentName, ImageRef
 from lockstep.core.version import Version
 
+OWN_STORE = "lockstep.local"  # the registry's host that means the store in .lockstep
+
 
 class Platform(Value):
     """What images are made for, and what they stand on. `python` is the minor version whose wheels are taken."""
@@ -82,7 +84,7 @@ class Bundle(Value):
     name: ComponentName = Field(description="of the bundle")
     entry: ComponentName = Field(description="the component that takes outside traffic")
     registry: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9._-]+)*$")] = Field(
-        default=("lockstep.local"),
+        default=OWN_STORE,
         description="host and path of its images; `lockstep.local` means the store in .lockstep",
     )
     platform: Platform = Field(default=Platform(), description="what images are made for")
