@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cluster.build import cache
@@ -15,11 +15,14 @@ from lockstep.adapters import files, process
 from lockstep.core.bundle import Platform
 from lockstep.core.errors import OutsideError
 from lockstep.core.names import Digest
+from lockstep.oci.http import Access
 from lockstep.oci.image import Settings, image_of
 from lockstep.oci.layer import CHUNK, Sink, bytes_entry, write_layer
 from lockstep.oci.layout import Layout
-from lockstep.oci.store import Fill, put_image
+from lockstep.oci.registry import Registries
+from lockstep.oci.store import Fill, copy_image, put_image
 
+Images = Mapping[str, tuple[Layout, Digest]]
 PACKAGES = ("python3", "ca-certificates")
 TAG = "cluster"
 _USER = "65532"  # whom components run as; some programs want to find their name
@@ -64,6 +67,17 @@ def pause_image(program: Path) -> tuple[Layout, Digest]:
             layer = store.put("pause image", functools.partial(write_layer, [bytes_entry("pause", data, 0o755)]))
             put_image(store, image_of([layer], _platform(), Settings(cmd=("/pause",))), TAG)
     return store, store.tags()[TAG]
+
+
+def are_pushed(images: Images, registry: str) -> bool:
+    """Whether the images are in the registry, after those that were not were put there; False while it is not up."""
+    registries = Registries(Access(plain_http=True))
+    try:
+        for name, (store, digest) in images.items():
+            copy_image(store, registries.at(f"{registry}/lockstep/{name}"), digest, TAG)
+    except OutsideError:
+        return False
+    return True
 
 
 def _command(release: str) -> list[str]:

@@ -116,7 +116,7 @@ def _build(target: Target, folder: Path) -> None:
     done = process.run(
         ["go", "build", *FLAGS, "-ldflags", linker, "-o", str(folder / target.name), target.package],
         folder=_GO,
-        environment={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
+        environment={"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOGC": "400"},  # memory for time
     )
     if done.code:
         raise OutsideError(

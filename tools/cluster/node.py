@@ -6,23 +6,22 @@ import base64
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cluster import base, build, isolation, node_files, node_programs, packages, pki
 from cluster.addresses import NODE_NAME, REGISTRY
+from cluster.api import ask, is_node_ready
+from cluster.base import Images
 from cluster.control import Supervisor
 from cluster.program import supervisor_file
 from cluster.running import STATE, Running, node_process, note, note_node
-from lockstep.adapters import files, process
+from lockstep.adapters import files
 from lockstep.core.errors import OutsideError, UsageError
-from lockstep.core.names import Digest
-from lockstep.oci.http import Access
-from lockstep.oci.layout import Layout
-from lockstep.oci.registry import Registries
-from lockstep.oci.store import copy_image
 
 Say = Callable[[str], None]
+_ACCESS = Path("etc", "admin.kubeconfig")
+_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"  # pods are refused while their namespace has none
 _KEPT = ("registry", "log")  # of the state folder, when the node is stopped
 _FOLDERS = ("bin", "containerd", "etc/programs", "kubelet", "log/pods", "registry")
 _PATIENCE = 90.0  # seconds until something that takes two is called broken
@@ -49,14 +48,12 @@ def up(top: Path, reason: str, agents: tuple[str, ...], say: Say) -> Running:
         isolation.refuse_second(state)
         _clear(state)
         try:
-            _start(top, images, say)
+            _start(top, programs, images, say)
         except BaseException:
             down(top)
             raise
     _link(state / "bin", programs)
-    cluster = Running(
-        "source", reason, state / "etc" / "admin.kubeconfig", REGISTRY, _name("base", images), (), state / "bin"
-    )
+    cluster = Running("source", reason, state / _ACCESS, REGISTRY, _name("base", images), (), state / "bin")
     note(top, cluster)
     return cluster
 
@@ -73,52 +70,38 @@ def down(top: Path) -> None:
     _clear(state)
 
 
-def _start(top: Path, images: dict[str, tuple[Layout, Digest]], say: Say) -> None:
+def _start(top: Path, programs: Mapping[str, Path], images: Images, say: Say) -> None:
+    """Nothing; the node was launched and its programs started in order, each waited for; it makes pods."""
     state, begun = top / STATE, time.monotonic()
+    _write(state, _name("pause", images))
+    _link(state / "bin", programs)
+    note_node(top, isolation.launch(state))
+    supervisor, access = Supervisor(top), state / _ACCESS
+    _wait("the supervisor", supervisor.answers, state)
+    supervisor.start(node_programs.stores())
+    _wait("the registry", lambda: base.are_pushed(images, REGISTRY), state)
+    _wait("the API server", lambda: ask(access, "/readyz") == b"ok", state)
+    supervisor.start(node_programs.kubernetes())
+    _wait("RBAC", lambda: all(ask(access, path, item) for path, item in node_files.OBJECTS.items()), state)
+    _wait("the node", lambda: is_node_ready(access, NODE_NAME), state)
+    _wait("service accounts", lambda: ask(access, _ACCOUNT) is not None, state)
+    say(f"node: ready in {time.monotonic() - begun:.1f} s")
+
+
+def _write(state: Path, pause: str) -> None:
+    """Nothing; the state folder holds all that the node reads: folders, keys, configuration."""
     for name in _FOLDERS:
         files.put_folder(state / name)
     pki.make(state / "pki")
     authority = base64.b64encode(files.read(state / "pki" / "ca.crt")).decode()
     tokens = {user: secrets.token_hex(16) for user in node_files.USERS}
-    texts = node_files.texts(tokens, authority, _name("pause", images), isolation.group_of(state))
-    for name, text in texts.items():
+    texts = node_files.texts(tokens, authority, pause, isolation.group_of(state))
+    for name, text in (texts | {"supervisord.conf": supervisor_file()}).items():
         files.write(state / "etc" / name, text.encode())
-    files.write(state / "etc" / "supervisord.conf", supervisor_file().encode())
-    _link(state / "bin", build.built(build.NODE, say))
-    note_node(top, isolation.launch(state))
-    supervisor = Supervisor(top)
-    _wait("the supervisor", lambda: bool(supervisor.answers()), state)
-    supervisor.start(node_programs.stores())
-    _wait("the registry", lambda: _pushed(images), state)
-    _wait("the API server", lambda: _kubectl(state, "get", "--raw", "/readyz") == b"ok", state)
-    say(f"API server ready after {time.monotonic() - begun:.1f} s")
-    supervisor.start(node_programs.kubernetes())
-    _wait("RBAC", lambda: _kubectl(state, "apply", "-f", str(state / "etc" / "objects.yaml")) is not None, state)
-    ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-    _wait("the node", lambda: _kubectl(state, "get", "node", NODE_NAME, "-o", ready) == b"True", state)
-    _wait("service accounts", lambda: _kubectl(state, "get", "serviceaccount", "default") is not None, state)
-    say(f"node ready after {time.monotonic() - begun:.1f} s")
 
 
-def _pushed(images: dict[str, tuple[Layout, Digest]]) -> bool:
-    registries = Registries(Access(plain_http=True))
-    try:
-        for name, (store, digest) in images.items():
-            copy_image(store, registries.at(f"{REGISTRY}/lockstep/{name}"), digest, base.TAG)
-    except OutsideError:
-        return False
-    return True
-
-
-def _name(image: str, images: dict[str, tuple[Layout, Digest]]) -> str:
+def _name(image: str, images: Images) -> str:
     return f"{REGISTRY}/lockstep/{image}@{images[image][1]}"
-
-
-def _kubectl(state: Path, *arguments: str) -> bytes | None:
-    """What kubectl said, None if it failed."""
-    access = ["--kubeconfig", str(state / "etc" / "admin.kubeconfig"), "--cache-dir", str(state / "kubectl")]
-    done = process.run([str(state / "bin" / "kubectl"), *access, "--request-timeout=5s", *arguments])
-    return None if done.code else done.stdout
 
 
 def _wait(what: str, is_ready: Callable[[], bool], state: Path) -> None:
@@ -133,7 +116,7 @@ def _wait(what: str, is_ready: Callable[[], bool], state: Path) -> None:
         time.sleep(0.1)
 
 
-def _link(folder: Path, programs: dict[str, Path]) -> None:
+def _link(folder: Path, programs: Mapping[str, Path]) -> None:
     """Nothing; the folder holds a link to each program, under each of its names."""
     for name, file in programs.items():
         link = folder / name

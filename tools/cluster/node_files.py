@@ -39,7 +39,6 @@ def texts(tokens: Mapping[str, str], authority: str, pause: str, group: str) -> 
         "containerd.toml": _CONTAINERD.replace("PAUSE", pause),
         f"certs.d/{REGISTRY}/hosts.toml": _HOSTS,
         "Corefile": _COREFILE,
-        "objects.yaml": "---\n".join(_text(one) for one in _OBJECTS),
     }
 
 
@@ -157,22 +156,19 @@ _COREFILE = f"""\
   }}
 }}
 """
-# Applied once the API server answers: what CoreDNS may read.
-_OBJECTS: tuple[dict[str, Any], ...] = (
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
+# Made once the API server answers, at these paths: what CoreDNS may read.
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+OBJECTS: dict[str, dict[str, Any]] = {
+    f"{_RBAC}/clusterroles": {
         "metadata": {"name": "lockstep:coredns"},
         "rules": [
             {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
         ],
     },
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
+    f"{_RBAC}/clusterrolebindings": {
         "metadata": {"name": "lockstep:coredns"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "lockstep:coredns"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "lockstep:coredns"}],
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USERS["coredns"][0]}],
     },
-)
+}

@@ -44,8 +44,8 @@ def choose(obstacles: Mapping[str, str], wanted: str | None) -> Choice:
     if wanted or not first:
         said = "; ".join(f"{name}: {obstacles[name]}" for name in ([wanted] if wanted else NAMES))
         raise UsageError(f"no cluster can be made: {said}", fix="remove what stands against one of them")
-    passed = [f"{name} is not ({obstacles[name]})" for name in NAMES[: NAMES.index(first)]]
-    return Choice(first, f"{first} is possible and " + " and ".join(passed) if passed else f"{first} is possible")
+    passed = [f"; {name}: {obstacles[name]}" for name in NAMES[: NAMES.index(first)]]
+    return Choice(first, "nothing stands against it here" + "".join(passed))
 
 
 def obstacles() -> dict[str, str]:
