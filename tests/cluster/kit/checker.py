@@ -154,7 +154,7 @@ def _state_faults(event: Event, state: State, bounds: Bounds) -> Iterator[tuple[
         return
     if state.endpoints(state.root) < 1:
         yield "front/unready", f"the front names {state.root}, which has no ready endpoint"
-    if state.endpoints("front") < 1 and not bounds.is_breaking(event.at_ns):
+    if state.had_endpoints and state.endpoints("front") < 1 and not bounds.is_breaking(event.at_ns):
         yield "front/endpoints", f"the front (to {state.root}) has no ready endpoint itself"
     for name in sorted(state.serves):
         if not state.has_service(name) or state.ready(name) < 1:

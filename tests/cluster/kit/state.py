@@ -13,10 +13,17 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class State:
-    """Objects by kind and name. `had_front`: whether there was a front at any moment before."""
+    """Objects by kind and name.
+
+    Args:
+        objects: Their facts.
+        had_front: Whether there was a front at any moment before.
+        had_endpoints: Whether the front itself ever had a ready endpoint; a new Service has none for a moment.
+    """
 
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     had_front: bool = False
+    had_endpoints: bool = False
 
     @property
     def root(self) -> str:
@@ -54,7 +61,7 @@ def states(events: Iterable[Event]) -> Iterator[tuple[Event, State]]:
             first.setdefault(event.kind, event.version)
     begins = max(first.values(), default=0)
     objects: dict[tuple[str, str], Mapping[str, Any]] = {}
-    had_front = False
+    had_front, had_endpoints = False, False
     for position, event in enumerate(ordered):
         key = (event.kind, event.name)
         if event.change == "DELETED":
@@ -63,8 +70,9 @@ def states(events: Iterable[Event]) -> Iterator[tuple[Event, State]]:
             objects[key] = event.facts
         is_whole = event.version > begins or _is_last_of(ordered, position, begins)
         if is_whole:
-            yield event, State(dict(objects), had_front)
+            yield event, State(dict(objects), had_front, had_endpoints)
         had_front |= ("Service", FRONT) in objects
+        had_endpoints |= event.kind == "EndpointSlice" and State({key: objects.get(key, {})}).endpoints(FRONT) > 0
 
 
 def _is_last_of(ordered: list[Event], position: int, version: int) -> bool:

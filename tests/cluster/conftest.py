@@ -1,0 +1,87 @@
+"""What the cluster tests share: the running cluster, the scenarios' bundle, a stage for each scenario and agent."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.running import Running, running
+from kit.api import Api
+from kit.bundle import Bundle
+from kit.stage import Stage
+
+TOP = Path(__file__).resolve().parents[2]
+HOME = TOP / ".lockstep" / "test-cluster"
+REPORT = TOP / ".lockstep" / "test-cluster.json"
+AGENTS = ("argocd", "flux")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--agent limits the scenarios to one; the default is both."""
+    parser.addoption("--agent", action="append", choices=[*AGENTS, "helm"], help="who follows the environments")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for a stage plays once for each agent."""
+    if "agent" in metafunc.fixturenames:
+        metafunc.parametrize("agent", metafunc.config.getoption("--agent") or AGENTS)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Running:
+    """The cluster that runs; its absence is an error that says how to start it."""
+    return running(TOP)
+
+
+@pytest.fixture(scope="session")
+def api(cluster: Running) -> Api:
+    """Its API server."""
+    return Api(cluster.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def bundle(cluster: Running) -> Bundle:
+    """The scenarios' bundle, made anew for each run; its store of images is kept, for it is named by content."""
+    store, kept = HOME / "bundle" / ".lockstep", HOME / "kept"
+    if store.exists():
+        shutil.rmtree(kept, ignore_errors=True)
+        store.rename(kept)
+    for part in ("bundle", "origin.git", "records"):
+        shutil.rmtree(HOME / part, ignore_errors=True)
+    made = Bundle(HOME, cluster.registry, cluster.base)
+    if kept.exists():
+        store.parent.mkdir(parents=True)
+        kept.rename(store)
+    made.make()
+    return made
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, cluster: Running, api: Api, bundle: Bundle, agent: str) -> Iterator[Stage]:
+    """An environment of the scenario's own, not opened yet; its timings go to the report."""
+    assert agent == "helm" or agent in cluster.agents, (
+        f"{agent} does not run; fix: python -m cluster up --agent {agent}"
+    )
+    scenario = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))[:40].strip("-")
+    name = f"{scenario}-{agent}"
+    api.delete(f"/api/v1/namespaces/{name}")
+    api.until_gone(f"/api/v1/namespaces/{name}", 90)
+    folder = HOME / "records" / name
+    folder.mkdir(parents=True)
+    made = Stage(cluster, api, bundle, agent, name, folder)
+    began = time.monotonic()
+    yield made
+    _report(request.node.nodeid, {"agent": agent, "seconds": round(time.monotonic() - began, 1), **made.timings})
+
+
+def _report(name: str, timings: dict[str, Any]) -> None:
+    """Adds a scenario's figures to .lockstep/test-cluster.json."""
+    known = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
+    REPORT.write_text(json.dumps({**known, name: timings}, indent=2, sort_keys=True) + "\n", encoding="utf-8")

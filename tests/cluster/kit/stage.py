@@ -1,0 +1,237 @@
+"""Where a scenario plays: one environment of the bundle, followed by one agent, watched and under load.
+
+Each step is what a person does: a command of lockstep or of git, a push, and the webhook that follows a push. Nothing
+here writes to the environment's namespace but what a scenario breaks on purpose.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.running import Running
+from demo.answers import last_began
+from kit import agents
+from kit.api import Api
+from kit.bundle import Bundle, Release
+from kit.checker import Bounds, Window, front_moves, violations
+from kit.events import Watcher
+from kit.facts import paths
+from kit.load import DEFAULT_RATE, Load
+from kit.record import Mark, Record, write_lines
+from kit.same import differences
+from kit.state import states
+
+SECOND = 1_000_000_000
+_SETTLE_SECONDS = 60.0
+
+
+@dataclass
+class Stage:
+    """One environment. `timings` go to the report."""
+
+    cluster: Running
+    api: Api
+    bundle: Bundle
+    agent: str
+    name: str
+    folder: Path
+    timings: dict[str, Any] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    closures: dict[str, frozenset[str]] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
+    watcher: Watcher = field(init=False, repr=False)
+    load: Load = field(init=False, repr=False)
+
+    def mark(self, what: str) -> int:
+        """The moment, remembered under a name."""
+        now = time.monotonic_ns()
+        self.marks.append(Mark(now, what))
+        write_lines(self.folder / "marks.jsonl", self.marks[-1:])
+        return now
+
+    @contextmanager
+    def opened(self, base: Release) -> Iterator[None]:
+        """The environment, from its first commit until it serves `base`, watched; taken down at the end."""
+        self.bundle.environment(self.name, "none" if self.agent == agents.HELM else self.agent)
+        self.stage(base, tell=False)
+        agents.follow(self.cluster, self.agent, self.bundle, self.name)
+        try:
+            with Watcher(self.api, paths(self.name, self.agent), self.folder / "events.jsonl") as self.watcher:
+                self.tell()
+                self.until_ready(base)
+                self.promote(base)
+                self.until_front(base)
+                yield
+        finally:
+            agents.forget(self.cluster, self.agent, self.name)
+            self.api.delete(f"/api/v1/namespaces/{self.name}")
+
+    @contextmanager
+    def under_load(self, rate: float = DEFAULT_RATE) -> Iterator[None]:
+        """Requests from the first moment to the last."""
+        address = self.api.ask("GET", f"/api/v1/namespaces/{self.name}/services/front")["spec"]["clusterIP"]
+        with Load(f"http://{address}", self.folder / "answers.jsonl", rate) as self.load:
+            self.until(lambda: len(self.load.answers) > rate / 2, "the load runs", 20)
+            yield
+
+    # --- what people do ------------------------------------------------------------------------------------------
+
+    def stage(self, *releases: Release, tell: bool = True) -> None:
+        """Stages releases and pushes."""
+        for release in releases:
+            self.bundle.lockstep("stage", self.name, release.version)
+            root, closure = self.bundle.closure(self.name, release)
+            self.roots[release.version], self.closures[root] = root, closure
+        self.push(f"stage {' '.join(release.version for release in releases)}", tell=tell)
+
+    def promote(self, release: Release, *, tell: bool = True) -> str:
+        """The commit of a promote, pushed."""
+        commit = str(self.bundle.lockstep("promote", self.name, release.version)["commit"])
+        self.push(f"promote {release.version}", tell=tell)
+        return commit
+
+    def revert(self, commit: str, *, tell: bool = True) -> int:
+        """When the push of a plain `git revert` of a commit began."""
+        self.bundle.run("git", "revert", "--no-edit", commit)
+        return self.push(f"revert {commit[:10]}", tell=tell)
+
+    def retire(self, *options: str, tell: bool = True) -> None:
+        """Deletes what no kept release needs."""
+        self.bundle.lockstep("retire", self.name, *options)
+        self.push(f"retire {' '.join(options)}", tell=tell)
+
+    def push(self, what: str, *, tell: bool = True) -> int:
+        """When a push began; the agent is told when it is done."""
+        began = self.mark(f"push: {what}")
+        self.bundle.push()
+        if tell:
+            self.tell()
+        return began
+
+    def tell(self) -> None:
+        """What a webhook does."""
+        agents.tell(self.cluster, self.agent, self.bundle, self.name)
+
+    def break_instance(self, instance: str) -> int:
+        """When a running instance went bad: it fails its readiness and every question from then on."""
+        began = self.mark(f"break {instance}")
+        self.api.ask("POST", f"/api/v1/namespaces/{self.name}/services/{instance}:80/proxy/fault/bad")
+        return began
+
+    # --- what is waited for --------------------------------------------------------------------------------------
+
+    def root(self, release: Release) -> str:
+        """The root of a release that was staged here."""
+        return self.roots[release.version]
+
+    @property
+    def front(self) -> str:
+        """The root that the front names now; empty for none."""
+        return str(self.watcher.latest("Service", "front").get("root", ""))
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = _SETTLE_SECONDS) -> float:
+        """The seconds until something held.
+
+        Raises:
+            AssertionError: it did not in time; with what the agent says.
+        """
+        began = time.monotonic()
+        while not holds():
+            assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s: {what}\n{self.said()}"
+            self.watcher.wait_for_news(0.1)
+        return time.monotonic() - began
+
+    def until_ready(self, release: Release, seconds: float = _SETTLE_SECONDS) -> float:
+        """The seconds until every instance of a release was Ready."""
+        closure = self.closures[self.root(release)]
+        return self.until(
+            lambda: all(self.ready(name) for name in closure), f"{release.variant.name} is ready", seconds
+        )
+
+    def ready(self, instance: str) -> bool:
+        """Whether an instance has as many Ready pods as it wants, and one at least."""
+        facts = self.watcher.latest("Deployment", instance)
+        return bool(facts) and int(facts["ready"]) >= max(1, int(facts["wanted"]))
+
+    def until_front(self, release: Release, seconds: float = _SETTLE_SECONDS) -> float:
+        """The seconds until the front named a release."""
+        root = self.root(release)
+        return self.until(lambda: self.front == root, f"the front names {release.variant.name} ({root})", seconds)
+
+    def hold(self, seconds: float, what: str) -> None:
+        """Lets time pass under load: what must not happen gets its chance."""
+        self.mark(f"wait {seconds:.0f} s: {what}")
+        time.sleep(seconds)
+
+    def said(self) -> str:
+        """What the agent and the pods say, for messages."""
+        own = {kind: self.watcher.named(kind) for kind in ("Application", "Kustomization", "Job", "Deployment", "Pod")}
+        lines = [f"{kind} {name}: {item}" for kind, items in own.items() for name, item in items.items()]
+        return "\n".join([f"front: {self.watcher.latest('Service', 'front')}", *lines])
+
+    # --- what is judged ------------------------------------------------------------------------------------------
+
+    @property
+    def record(self) -> Record:
+        """Everything so far."""
+        return Record(self.watcher.events, self.load.answers, tuple(self.marks))
+
+    def answered_until(self, release: Release, after_ns: int) -> float:
+        """The seconds from a moment to the last answer that a release began after it."""
+        return (last_began(self.load.answers, self.root(release), after_ns) - after_ns) / SECOND
+
+    def moved_after(self, release: Release, after_ns: int) -> float:
+        """The seconds from a moment to the front's move to a release."""
+        moves = front_moves(tuple(states(self.watcher.events)))
+        return next((at - after_ns) / SECOND for at, root in moves if at > after_ns and root == self.root(release))
+
+    def still(self, from_ns: int, to_ns: int | None = None) -> Window:
+        """A window in which no instance of any release may start, stop or restart."""
+        return Window(from_ns, to_ns or time.monotonic_ns(), frozenset())
+
+    def judge(self, bounds: Bounds) -> None:
+        """Nothing, when the record violates nothing.
+
+        Raises:
+            AssertionError: with every violation (of many of a rule, the first ones).
+        """
+        record = self.record
+        found = violations(record, self.closures, bounds)
+        lanes = {answer.lane for answer in record.answers}
+        self.timings["requests"] = len(record.answers)
+        self.timings["failed_by_design"] = sum(1 for answer in record.answers if answer.error) if bounds.broken else 0
+        self.timings["violations"] = len(found)
+        zero = record.marks[0].at_ns if record.marks else 0
+        lines = [f"{(item.at_ns - zero) / SECOND:8.3f} s  {item.rule}: {item.what}" for item in found]
+        steps = [f"{(mark.at_ns - zero) / SECOND:8.3f} s  {mark.what}" for mark in record.marks]
+        text = "\n".join([f"{len(found)} violations:", *lines[:30], "steps:", *steps, f"see {self.folder}"])
+        assert not found, text
+        assert {"keep-1.1-a", "keep-1.1-b", "new-1.1", "keep-2"} <= lanes, f"only these lanes answered: {sorted(lanes)}"
+
+    def same(self, seconds: float = _SETTLE_SECONDS) -> None:
+        """Nothing, once the cluster holds exactly what Git says.
+
+        Raises:
+            AssertionError: it still differs, and how.
+        """
+        end = time.monotonic() + seconds
+        while found := differences(self.api, self.name, self.bundle.objects(self.name)):
+            assert time.monotonic() < end, "\n".join(["the cluster is not what Git says:", *found, self.said()])
+            time.sleep(1)
+
+
+def opened(stage: Stage, base: Release) -> ExitStack:
+    """The stage, open and serving `base`, under load; to be closed by the caller."""
+    stack = ExitStack()
+    try:
+        stack.enter_context(stage.opened(base))
+        stack.enter_context(stage.under_load())
+    except BaseException:
+        stack.close()
+        raise
+    return stack
