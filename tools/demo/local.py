@@ -25,7 +25,7 @@ class Local:
 
     bundle: Path
     environment: str
-    since: str = "it was seen"
+    since: str = "the revert was seen"
     runner: subprocess.Popen[bytes] | None = None
 
     def settle(self) -> None:
