@@ -26,6 +26,7 @@ class FakeRegistry:
         page: Tags per page of a list.
         cuts: Whether it ends large bodies in the middle.
         refuses: Status and body for every request of a method.
+        accepts: How many uploads it takes before its disk is full; -1 for any number.
     """
 
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class FakeRegistry:
     says_digests: bool = True
     page: int = 2
     cuts: bool = False
+    accepts: int = -1
     refuses: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     def sent(self, method: str) -> list[str]:
@@ -112,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
         if digest(data) != self.query["digest"] or self.query["state"] != "a/b":
             self._answer(400, _error("DIGEST_INVALID"))
             return
+        if self.registry.accepts == 0:
+            self._answer(500, _error("UNKNOWN"))
+            return
+        self.registry.accepts -= self.registry.accepts > 0
         self.registry.blobs.setdefault(self.repository, {})[digest(data)] = data
         self._answer(201, b"", self._digest(digest(data)))
 

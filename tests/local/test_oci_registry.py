@@ -138,7 +138,7 @@ def test_a_registry_that_is_not_there_is_named():
     with pytest.raises(OutsideError) as caught:
         Registries().at(f"{name}/ocr").has(digest_of(b""))
 
-    assert caught.value.what.startswith(f"{name} gave no answer")
+    assert caught.value.what.startswith(f"no whole answer from {name}")
     assert f"check that {name} is up" in caught.value.fix
 
 
@@ -147,7 +147,7 @@ def test_a_body_cut_short_is_an_error(fake, host, tmp_path):
     image, _ = copied(tmp_path, store)
     fake.cuts = True
 
-    with pytest.raises(OutsideError, match="gave no answer"):
+    with pytest.raises(OutsideError, match="no whole answer"):
         copy_image(store, Layout(tmp_path / "back"), image.digest, "x")
 
 

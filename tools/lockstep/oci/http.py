@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 
 from lockstep.core.errors import OutsideError
 from lockstep.core.names import Digest
@@ -118,7 +118,8 @@ class Host:
         fix = f"check that {self.name} is up and reachable from here; {_AGAIN}"
         if isinstance(reason, SSLError):
             fix = "trust its certificate (SSL_CERT_FILE=ca.pem), or, if it has no TLS at all, add: --plain-http"
-        return OutsideError(f"{self.name} gave no answer: {reason}", where=url.partition("?")[0], fix=fix)
+        said = reason.args[0] if isinstance(reason, ProtocolError) and reason.args else reason
+        return OutsideError(f"no whole answer from {self.name}: {said}", where=url.partition("?")[0], fix=fix)
 
 
 class _Body(io.RawIOBase):
