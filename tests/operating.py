@@ -16,7 +16,7 @@ import yaml
 from kubernetes.client.exceptions import ApiException
 
 from cluster.agents import objects
-from cluster.running import Running, running
+from cluster.running import Running
 
 TOP = Path(__file__).resolve().parents[1]
 Object = dict[str, Any]
@@ -49,11 +49,6 @@ class Cluster:
     def kind(self, item: Mapping[str, Any]) -> Any:
         """What the client calls the kind of an object."""
         return self.client.resources.get(api_version=item["apiVersion"], kind=item["kind"])
-
-
-def cluster() -> Cluster:
-    """The cluster of this clone; an error that names the fix when there is none."""
-    return Cluster(running(TOP))
 
 
 def rendered(helm: Callable[..., str], chart: Path, *options: str) -> list[Object]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from cluster.running import Running
 from operating import (
     TOP,
     Cluster,
     Object,
-    cluster,
     documents,
     eventually,
     gitops_values,
@@ -65,17 +65,17 @@ class Guarded:
         return {one.metadata.name for one in found if not one.metadata.deletionTimestamp}
 
 
-def guard_of(namespace: str) -> list[Object]:
+def guard_of(where: Cluster, namespace: str) -> list[Object]:
     """The namespace and its guard, as charts/gitops renders them for both agents."""
     only = [part for name in ("namespace", "guard") for part in ("--show-only", f"templates/{name}.yaml")]
-    return rendered(cluster().program, CHART, *gitops_values("argocd", namespace), *only)
+    return rendered(where.program, CHART, *gitops_values("argocd", namespace), *only)
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[Guarded]:
+def guarded(cluster: Running) -> Iterator[Guarded]:
     """A guarded namespace in which the golden front serves the golden instance, beside another instance and a gate."""
-    found = Guarded(cluster(), new_name("guard"))
-    made = guard_of(found.namespace)
+    found = Guarded(Cluster(cluster), new_name("guard"))
+    made = guard_of(found.cluster, found.namespace)
     found.cluster.apply(made)
     found.serve()
     found.put(GATE, *instance(SERVES), *instance(OTHER))
@@ -189,9 +189,9 @@ def test_a_front_that_does_not_say_what_serves_lets_nothing_go(guarded: Guarded,
     eventually(lambda: not guarded.delete(item), 5, "the guard follows the front")
 
 
-def test_before_there_is_a_front_everything_may_go() -> None:
-    found = Guarded(cluster(), new_name("guard"))
-    made = guard_of(found.namespace)
+def test_before_there_is_a_front_everything_may_go(cluster: Running) -> None:
+    found = Guarded(Cluster(cluster), new_name("guard"))
+    made = guard_of(found.cluster, found.namespace)
     found.cluster.apply(made)
     found.put(*instance(SERVES))
 
@@ -201,9 +201,9 @@ def test_before_there_is_a_front_everything_may_go() -> None:
     _removed(found, made)
 
 
-def test_the_namespace_can_be_deleted_while_it_serves() -> None:
-    found = Guarded(cluster(), new_name("guard"))
-    made = guard_of(found.namespace)
+def test_the_namespace_can_be_deleted_while_it_serves(cluster: Running) -> None:
+    found = Guarded(Cluster(cluster), new_name("guard"))
+    made = guard_of(found.cluster, found.namespace)
     found.cluster.apply(made)
     found.serve()
     found.put(*instance(SERVES))
