@@ -23,7 +23,8 @@ from lockstep.oci.registry import Registries
 from lockstep.oci.store import Fill, copy_image, put_image
 
 Images = Mapping[str, tuple[Layout, Digest]]
-PACKAGES = ("python3", "ca-certificates")
+# Python, what TLS needs, and the C++ library that every manylinux wheel may take for granted (PEP 600).
+PACKAGES = ("python3", "ca-certificates", "libstdc++6")
 TAG = "cluster"
 _USER = "65532"  # whom components run as; some programs want to find their name
 # Documentation, caches and logs: nobody reads them in a container.

@@ -95,13 +95,17 @@ def built(targets: Iterable[Target], say: Say) -> dict[str, Path]:
         raise UsageError("Go is not installed", where="PATH", fix="install Go 1.26 or newer from https://go.dev/dl")
     go = process.checked(["go", "env", "GOVERSION", "GOOS", "GOARCH", "GOAMD64"], folder=_GO).decode()
     wanted = {target: cache() / f"{target.name}-{key_of(target, _inputs(target), go)}" for target in targets}
-    with files.locked(cache() / "build.lock"):
-        missing = [target for target, folder in wanted.items() if not folder.is_dir()]
-        for number, target in enumerate(missing, 1):
-            said = f"build {number} of {len(missing)}: {target.name}"
-            say(f"{said} …")
-            with _elapsed(said, say), files.new_folder(wanted[target]) as folder:
-                _build(target, folder)
+    missing = [target for target, folder in wanted.items() if not folder.is_dir()]
+    for number, target in enumerate(missing, 1):
+        said = f"build {number} of {len(missing)}: {target.name}"
+        say(f"{said} …")
+        with (
+            _elapsed(said, say),
+            files.locked(cache() / "build.lock"),
+        ):  # two builds at once are slower than two in turn
+            if not wanted[target].is_dir():
+                with files.new_folder(wanted[target]) as folder:
+                    _build(target, folder)
     return {file.name: file for folder in wanted.values() for file in sorted(folder.iterdir())}
 
 

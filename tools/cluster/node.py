@@ -53,6 +53,7 @@ def up(top: Path, reason: str, agents: tuple[str, ...], say: Say) -> Running:
             down(top)
             raise
     _link(state / "bin", programs)
+    _wait("the registry", lambda: base.are_pushed(images, REGISTRY), state)  # the base may be newer than the node
     cluster = Running("source", reason, state / _ACCESS, REGISTRY, _name("base", images), (), state / "bin")
     note(top, cluster)
     return cluster
@@ -79,7 +80,6 @@ def _start(top: Path, programs: Mapping[str, Path], images: Images, say: Say) ->
     supervisor, access = Supervisor(top), state / _ACCESS
     _wait("the supervisor", supervisor.answers, state)
     supervisor.start(node_programs.stores())
-    _wait("the registry", lambda: base.are_pushed(images, REGISTRY), state)
     _wait("the API server", lambda: ask(access, "/readyz") == b"ok", state)
     supervisor.start(node_programs.kubernetes())
     _wait("RBAC", lambda: all(ask(access, path, item) for path, item in node_files.OBJECTS.items()), state)
