@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live import Live, live, unready, unscheduled
+from live import Live, endpoints, live, unready, unscheduled
 from lockstep.core.cluster.capacity import Ask, unplaced
 from lockstep.core.cluster.compare import Condition, SideBySide, side_by_side
 from lockstep.core.cluster.drift import drift
+from lockstep.core.cluster.moving import give_up_seconds, moving
 from lockstep.core.cluster.preflight import Move, preflight, room
-from lockstep.core.cluster.readiness import is_hopeless, readiness
+from lockstep.core.cluster.readiness import readiness
 from lockstep.core.cluster.state import ClusterState, NodeState
 from lockstep.core.environment import Environment
 from lockstep.core.errors import Finding
@@ -95,7 +96,7 @@ def test_why_an_instance_is_not_ready_is_said_in_words(change: Any, rule: str, w
     assert (finding.rule, finding.component) == (rule, "llm")
     assert words in finding.what
     assert finding.fix
-    assert is_hopeless(finding) == (rule not in {"cluster/unschedulable", "cluster/starting"})
+    assert (give_up_seconds(finding) is None) == (rule in {"cluster/unschedulable", "cluster/starting"})
 
 
 def test_what_the_cluster_does_not_have_is_said_with_what_its_agent_says() -> None:
@@ -311,3 +312,35 @@ def test_an_object_that_is_gone_is_drift() -> None:
     found.lists["networkpolicies"].clear()
 
     assert any("is not there" in words for one in sides(SERVING, found).instances for words in one.drift)
+
+
+def test_a_front_that_moved_has_nothing_to_say() -> None:
+    assert moving(MOVED, live(MOVED).state()) == ()
+    assert moving(BOTH, live(BOTH).state()) == ()
+
+
+def test_a_front_waits_for_the_answer_of_its_gate() -> None:
+    found = live(MOVED)
+    found.lists["services"] = live(BOTH).lists["services"]
+    job = found.one("jobs", f"gate-{SECOND.root}")
+    job["status"] = {}
+    waiting = moving(MOVED, found.state())
+    job["status"] = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+    failed = moving(MOVED, found.state())
+    absent = moving(MOVED, live(BOTH).state())
+
+    assert rules(waiting) == ["cluster/gate", "cluster/front"]
+    assert rules(failed) == ["cluster/failed", "cluster/front"]
+    assert rules(absent) == ["cluster/gate", "cluster/front"]
+    assert [give_up_seconds(one) for one in failed] == [0, None]
+    assert f"names {FIRST.root} of release 1.0.0" in waiting[1].what
+
+
+def test_a_front_has_moved_only_once_no_pod_of_another_root_gets_requests() -> None:
+    both, none = live(MOVED), live(MOVED)
+    both.lists["endpointslices"].append(endpoints([f"{FIRST.root}-0"]))
+    none.lists["endpointslices"] = []
+
+    assert rules(moving(MOVED, both.state())) == ["cluster/endpoints"]
+    assert f"go to {FIRST.root}-0" in moving(MOVED, both.state())[0].what
+    assert "go to nobody" in moving(MOVED, none.state())[0].what

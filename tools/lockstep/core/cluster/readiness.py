@@ -10,8 +10,6 @@ from lockstep.core.environment import Environment
 from lockstep.core.errors import Finding
 from lockstep.core.names import InstanceId
 
-_INCURABLE = {"cluster/image", "cluster/crash", "cluster/config", "cluster/refused"}
-
 
 def readiness(environment: Environment, state: ClusterState, names: Iterable[InstanceId]) -> tuple[Finding, ...]:
     """Why instances are not as ready as Git asks: one finding for each reason; none when all of them are.
@@ -27,11 +25,6 @@ def readiness(environment: Environment, state: ClusterState, names: Iterable[Ins
         return (absent_namespace(state),)
     chosen = sorted(set(names))
     return tuple(sorted(finding for name in chosen for finding in _of_instance(environment, state, name)))
-
-
-def is_hopeless(finding: Finding) -> bool:
-    """Whether waiting seldom cures it: an image, a crash, a refused pod. A node may come, a start may end."""
-    return finding.rule in _INCURABLE
 
 
 def absent_namespace(state: ClusterState) -> Finding:
