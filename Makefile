@@ -1,7 +1,8 @@
 # One line per target; the work is in tools/. `make demo` and `make test` need only git, make and Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test check bench format golden lock clean
+.PHONY: demo test check bench format golden lock clean cluster cluster-down
+AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
 test: .venv/dev.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -10,6 +11,8 @@ bench: .venv/dev.done ; @$(BIN)/python -m bench
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 golden: .venv/dev.done ; @LOCKSTEP_GOLDEN=write $(BIN)/python -m pytest -q tests -k golden; $(BIN)/python tools/reference.py
 lock: .venv/dev.done ; @bash tools/lock.sh
+cluster: .venv/dev.done ; @$(BIN)/python -m cluster up --agent $(AGENT)
+cluster-down: .venv/dev.done ; @$(BIN)/python -m cluster down
 clean: ; @rm -rf .venv .lockstep
 .venv/tool.done: requirements/tool.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh tool
 .venv/dev.done: requirements/dev.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh dev
