@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -47,24 +48,30 @@ def api(cluster: Running) -> Api:
 
 
 @pytest.fixture(scope="session")
-def bundle(cluster: Running) -> Bundle:
-    """The scenarios' bundle, made anew for each run; its store of images is kept, for it is named by content."""
-    store, kept = HOME / "bundle" / ".lockstep", HOME / "kept"
-    if store.exists():
-        shutil.rmtree(kept, ignore_errors=True)
-        store.rename(kept)
-    for part in ("bundle", "origin.git", "records"):
-        shutil.rmtree(HOME / part, ignore_errors=True)
-    made = Bundle(HOME, cluster.registry, cluster.base)
+def home() -> Path:
+    """This run's folder. Runs may go on at the same time; of those that ended the last one is kept, for its records."""
+    ended = [path for path in HOME.glob("run-*") if not Path("/proc", path.name.removeprefix("run-")).exists()]
+    for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-1]:
+        shutil.rmtree(path, ignore_errors=True)
+    return HOME / f"run-{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def bundle(cluster: Running, home: Path) -> Iterator[Bundle]:
+    """The scenarios' bundle, made anew for each run; images of the last run are kept, named by content."""
+    made, kept = Bundle(home, cluster.registry, cluster.base), HOME / "store"
     if kept.exists():
-        store.parent.mkdir(parents=True)
-        kept.rename(store)
+        shutil.copytree(kept, made.folder / ".lockstep", copy_function=os.link)
     made.make()
-    return made
+    yield made
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(made.folder / ".lockstep", kept, copy_function=os.link)
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, cluster: Running, api: Api, bundle: Bundle, agent: str) -> Iterator[Stage]:
+def stage(
+    request: pytest.FixtureRequest, cluster: Running, api: Api, bundle: Bundle, agent: str, home: Path
+) -> Iterator[Stage]:
     """An environment of the scenario's own, not opened yet; its timings go to the report."""
     assert agent == "helm" or agent in cluster.agents, (
         f"{agent} does not run; fix: python -m cluster up --agent {agent}"
@@ -73,7 +80,7 @@ def stage(request: pytest.FixtureRequest, cluster: Running, api: Api, bundle: Bu
     name = f"{scenario}-{agent}"
     api.delete(f"/api/v1/namespaces/{name}")
     api.until_gone(f"/api/v1/namespaces/{name}", 90)
-    folder = HOME / "records" / name
+    folder = home / "records" / name
     folder.mkdir(parents=True)
     made = Stage(cluster, api, bundle, agent, name, folder)
     began = time.monotonic()

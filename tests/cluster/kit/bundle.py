@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve()
 PRISTINE = HERE.parents[1] / "bundle"
 CHARTS = HERE.parents[3] / "charts"
 COMPONENTS = ("root", "thin", "model", "side")
+RETIRE_AFTER_SECONDS = 3
 PROMPT = "Answer in one word."
 WEIGHTS = b"weights of the scenarios' model\n"
 _SHARED = {"root": ("service.py", "callee.py"), "thin": ("service.py", "callee.py")}
@@ -99,7 +100,7 @@ class Bundle:
 
     def environment(self, name: str, agent: str) -> None:
         """Adds an environment to lockstep.yaml, in a commit of its own."""
-        self._environments[name] = {"agent": agent, "retire_after_seconds": 3}
+        self._environments[name] = {"agent": agent, "retire_after_seconds": RETIRE_AFTER_SECONDS}
         self._configure()
         self.commit(f"environment {name}")
 

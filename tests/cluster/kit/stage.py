@@ -7,7 +7,7 @@ here writes to the environment's namespace but what a scenario breaks on purpose
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,12 @@ from cluster.running import Running
 from demo.answers import last_began
 from kit import agents
 from kit.api import Api
-from kit.bundle import Bundle, Release
+from kit.bundle import RETIRE_AFTER_SECONDS, Bundle, Release
 from kit.checker import Bounds, Window, front_moves, violations
 from kit.events import Watcher
 from kit.facts import paths
 from kit.load import DEFAULT_RATE, Load
-from kit.record import Mark, Record, write_lines
+from kit.record import Event, Mark, Record, write_lines
 from kit.same import differences
 from kit.state import states
 
@@ -58,7 +58,8 @@ class Stage:
     def opened(self, base: Release) -> Iterator[None]:
         """The environment, from its first commit until it serves `base`, watched; taken down at the end."""
         self.bundle.environment(self.name, "none" if self.agent == agents.HELM else self.agent)
-        self.stage(base, tell=False)
+        self.stage(base, push=False)
+        self.bundle.push()
         agents.follow(self.cluster, self.agent, self.bundle, self.name)
         try:
             with Watcher(self.api, paths(self.name, self.agent), self.folder / "events.jsonl") as self.watcher:
@@ -81,37 +82,51 @@ class Stage:
 
     # --- what people do ------------------------------------------------------------------------------------------
 
-    def stage(self, *releases: Release, tell: bool = True) -> None:
-        """Stages releases and pushes."""
+    def stage(self, *releases: Release, push: bool = True) -> None:
+        """Stages releases. Without `push`, as in the next ones, only in the clone."""
         for release in releases:
             self.bundle.lockstep("stage", self.name, release.version)
             root, closure = self.bundle.closure(self.name, release)
             self.roots[release.version], self.closures[root] = root, closure
-        self.push(f"stage {' '.join(release.version for release in releases)}", tell=tell)
+        self._done(f"stage {' '.join(release.variant.name for release in releases)}", push=push)
 
-    def promote(self, release: Release, *, tell: bool = True) -> str:
-        """The commit of a promote, pushed."""
+    def promote(self, release: Release, *, push: bool = True) -> str:
+        """The commit of a promote."""
         commit = str(self.bundle.lockstep("promote", self.name, release.version)["commit"])
-        self.push(f"promote {release.version}", tell=tell)
+        self._done(f"promote {release.variant.name}", push=push)
         return commit
 
-    def revert(self, commit: str, *, tell: bool = True) -> int:
-        """When the push of a plain `git revert` of a commit began."""
-        self.bundle.run("git", "revert", "--no-edit", commit)
-        return self.push(f"revert {commit[:10]}", tell=tell)
+    def revert(self, *commits: str) -> int:
+        """When the push of plain `git revert`s of commits, in this order, began."""
+        for commit in commits:
+            self.bundle.run("git", "revert", "--no-edit", commit)
+        return self.push(f"revert {' '.join(commit[:10] for commit in commits)}")
 
-    def retire(self, *options: str, tell: bool = True) -> None:
-        """Deletes what no kept release needs."""
-        self.bundle.lockstep("retire", self.name, *options)
-        self.push(f"retire {' '.join(options)}", tell=tell)
+    def retire(self, *dropped: Release, push: bool = True) -> str:
+        """The commit that deletes what no kept release needs, and these releases although they would be kept."""
+        time.sleep(RETIRE_AFTER_SECONDS + 1)
+        drops = [part for release in dropped for part in ("--drop", release.version)]
+        commit = str(self.bundle.lockstep("retire", self.name, *drops)["commit"])
+        self._done(f"retire {' '.join(release.variant.name for release in dropped)}", push=push)
+        return commit
 
-    def push(self, what: str, *, tell: bool = True) -> int:
+    def rollback(self, *options: str) -> int:
+        """When the push of what `lockstep rollback` committed began."""
+        self.bundle.lockstep("rollback", self.name, *options)
+        return self.push(f"rollback {' '.join(options)}")
+
+    def push(self, what: str) -> int:
         """When a push began; the agent is told when it is done."""
         began = self.mark(f"push: {what}")
         self.bundle.push()
-        if tell:
-            self.tell()
+        self.tell()
         return began
+
+    def _done(self, what: str, *, push: bool) -> None:
+        if push:
+            self.push(what)
+        else:
+            self.mark(what)
 
     def tell(self) -> None:
         """What a webhook does."""
@@ -123,11 +138,24 @@ class Stage:
         self.api.ask("POST", f"/api/v1/namespaces/{self.name}/services/{instance}:80/proxy/fault/bad")
         return began
 
+    @property
+    def last_push(self) -> int:
+        """When the newest push began."""
+        return next(mark.at_ns for mark in reversed(self.marks) if mark.what.startswith("push: "))
+
     # --- what is waited for --------------------------------------------------------------------------------------
 
     def root(self, release: Release) -> str:
         """The root of a release that was staged here."""
         return self.roots[release.version]
+
+    def instance(self, release: Release, component: str) -> str:
+        """The instance of a component in a release that was staged here."""
+        return next(name for name in self.closures[self.root(release)] if name.rpartition("-")[0] == component)
+
+    def gate(self, release: Release) -> Mapping[str, Any]:
+        """What is known of the gate of a release; empty if it is not there."""
+        return self.watcher.latest("Job", f"gate-{self.root(release)}")
 
     @property
     def front(self) -> str:
@@ -181,6 +209,11 @@ class Stage:
         """Everything so far."""
         return Record(self.watcher.events, self.load.answers, tuple(self.marks))
 
+    def after(self, what: str) -> list[Event]:
+        """The events that came after a step, by its name."""
+        began = next(mark.at_ns for mark in self.marks if mark.what == what)
+        return [event for event in self.watcher.events if event.at_ns > began]
+
     def answered_until(self, release: Release, after_ns: int) -> float:
         """The seconds from a moment to the last answer that a release began after it."""
         return (last_began(self.load.answers, self.root(release), after_ns) - after_ns) / SECOND
@@ -190,9 +223,10 @@ class Stage:
         moves = front_moves(tuple(states(self.watcher.events)))
         return next((at - after_ns) / SECOND for at, root in moves if at > after_ns and root == self.root(release))
 
-    def still(self, from_ns: int, to_ns: int | None = None) -> Window:
-        """A window in which no instance of any release may start, stop or restart."""
-        return Window(from_ns, to_ns or time.monotonic_ns(), frozenset())
+    def still(self, from_ns: int, *releases: Release) -> Window:
+        """A window, until now, in which no instance of these releases may start, stop or restart."""
+        roots = [self.root(release) for release in releases]
+        return Window(from_ns, time.monotonic_ns(), frozenset().union(*(self.closures[root] for root in roots)))
 
     def judge(self, bounds: Bounds) -> None:
         """Nothing, when the record violates nothing.
