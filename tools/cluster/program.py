@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lockstep.core.errors import UsageError
+
 SOCKET = "/run/supervisor.sock"  # as the node sees it: /run is its own
 PROGRAMS = "/run/lockstep/etc/programs"
+_COMMENT = re.compile(r"\s[;#]|\n")
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,24 @@ files = {PROGRAMS}/*.conf
 
 
 def program_file(program: Program) -> str:
-    """The section of one program. It is started when we say so, and again whenever it ends."""
-    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(program.environment.items()))
+    """The section of one program. It is started when we say so, and again whenever it ends.
+
+    Raises:
+        UsageError: its command cannot be written in the supervisor's form.
+    """
+    variables = [f"{name}={value}" for name, value in sorted(program.environment.items())]
+    command = (*(("env", *variables) if variables else ()), *program.command)
+    # `env` takes any value; the supervisor's own `environment` line loses quotes. It expands `%(name)s` everywhere.
+    escaped = shlex.join(command).replace("%", "%%")
+    if _COMMENT.search(escaped):
+        raise UsageError(
+            f"{program.name} cannot be told to the supervisor, which takes ` ;` and ` #` for a comment",
+            where=escaped,
+            fix="put that argument into a file",
+        )
     return f"""\
 [program:{program.name}]
-command = {_escaped(shlex.join(program.command))}
-environment = {pairs}
+command = {escaped}
 autostart = false
 autorestart = true
 startretries = 1000000
@@ -63,8 +79,3 @@ stdout_logfile = /run/lockstep/log/{program.name}.log
 stdout_logfile_maxbytes = 50MB
 stdout_logfile_backups = 1
 """
-
-
-def _escaped(text: str) -> str:
-    """The supervisor expands `%(name)s` in every value."""
-    return text.replace("%", "%%")
