@@ -21,6 +21,10 @@ for _role in ("AUTHOR", "COMMITTER"):
     os.environ.setdefault(f"GIT_{_role}_EMAIL", "test@localhost")
 
 
+# What a verb asks of a cluster is asked of the one that a test names, not of a developer's.
+os.environ.pop("KUBECONFIG", None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Unit tests that open a connection fail."""
     if UNIT in item.path.parents:

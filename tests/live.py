@@ -10,6 +10,7 @@ from typing import Any
 from lockstep.core.cluster.reading import parse_state
 from lockstep.core.cluster.state import ClusterState
 from lockstep.core.environment import Environment
+from lockstep.core.errors import LockstepError
 from lockstep.core.instance import Instance
 
 Raw = dict[str, Any]
@@ -50,6 +51,25 @@ class Live:
         self.lists["nodes"] = [_node(one) for one in given]
         self.lists["everypod"] = self.lists["pods"]
         return self
+
+
+@dataclass
+class Seen:
+    """A cluster that shows one state after the other, and the last for ever; an error among them is raised."""
+
+    states: list[ClusterState | LockstepError]
+    said: dict[str, str] = field(default_factory=dict)
+    asked: list[bool] = field(default_factory=list)
+
+    def state(self, *, capacity: bool) -> ClusterState:
+        self.asked.append(capacity)
+        found = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if isinstance(found, LockstepError):
+            raise found
+        return found
+
+    def last_words(self, pod: str, container: str) -> str:
+        return self.said.get(f"{pod}/{container}", "")
 
 
 def live(environment: Environment, *, node: str = "one") -> Live:

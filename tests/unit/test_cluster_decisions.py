@@ -202,7 +202,12 @@ def test_what_serves_nothing_is_to_be_retired_before_anything_is_swapped() -> No
 def test_a_swap_gives_its_place_up_and_is_not_asked_to_be_warm() -> None:
     environment = asking(BOTH, "summarizer")
     old = ids(FIRST)["summarizer"]
-    wanted = replace(move(environment), target=gpus(SECOND.instances, "summarizer"), swapped=frozenset({old}))
+    wanted = replace(
+        move(environment),
+        target=gpus(SECOND.instances, "summarizer"),
+        falling=frozenset({old}),
+        rising=frozenset({SUMMARIZER}),
+    )
     found = live(environment).change_pods(SUMMARIZER, unscheduled).nodes({GPU: "1"})
 
     assert preflight(wanted, found.state()) == ()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.output import edited_data, emit, example, say, shared, show_edited, writing
+from lockstep.cli.cluster import Ask, asking_of, clustered, preflighted, swapping, waiting
+from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.cli.releasing import parse_version
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import ComponentName, EnvironmentName
 from lockstep.verbs.edit import Writing
-from lockstep.verbs.workspace import open_workspace
+from lockstep.verbs.workspace import Workspace, again, open_workspace
+
+if TYPE_CHECKING:
+    from lockstep.verbs.asking import Asking
 
 
 def parse_environment_name(text: str) -> EnvironmentName:
@@ -26,38 +31,72 @@ def parse_environment_name(text: str) -> EnvironmentName:
         raise click.BadParameter(str(error), param_hint="ENVIRONMENT") from error
 
 
-@click.command(epilog=example("lockstep stage production 1.4.0"))
+@click.command(
+    epilog=example("lockstep stage production 1.4.0", "lockstep stage production 1.4.0 --push origin --wait")
+)
 @click.argument("environment")
 @click.argument("version")
+@swapping
+@waiting
+@preflighted
+@clustered
+@asking
 @writing
 @shared
-def stage(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
+def stage(
+    environment: str, version: str, dry: bool, remote: str, form: str, folder: Path,
+    *, swap: tuple[ComponentName, ...], wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
+) -> None:  # fmt: skip
     """Add the instances of release VERSION to ENVIRONMENT. They start and warm up; no traffic reaches them."""
-    from lockstep.verbs.stage import stage_release  # noqa: PLC0415
+    from lockstep.verbs.stage import stage_release, staged_instances  # noqa: PLC0415
+    from lockstep.verbs.wait import await_ready  # noqa: PLC0415
 
-    edited = stage_release(
-        open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote)
-    )
+    workspace, name, wanted = open_workspace(folder, say), parse_environment_name(environment), parse_version(version)
+    asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
+    edited = stage_release(workspace, name, wanted, Writing(dry, remote, asked), swap)
     show_edited(edited, form, dry=dry)
+    if wait is not None and not dry:
+        seconds = await_ready(workspace, name, staged_instances(again(workspace), name, wanted), asked)
+        say(f"release {version} is ready in {environment}: {seconds:.1f} s")
     if form == "text" and not dry:
-        say(f"next: lockstep promote {environment} {version}")
+        say(f"next: lockstep promote {environment} {version}{''.join(f' --swap {one}' for one in swap)}")
 
 
-@click.command(epilog=example("lockstep promote production 1.4.0"))
+@click.command(
+    epilog=example("lockstep promote production 1.4.0", "lockstep promote production 1.4.0 --push origin --wait")
+)
 @click.argument("environment")
 @click.argument("version")
+@swapping
+@waiting
+@preflighted
+@clustered
+@asking
 @writing
 @shared
-def promote(environment: str, version: str, dry: bool, remote: str, form: str, folder: Path) -> None:
+def promote(
+    environment: str, version: str, dry: bool, remote: str, form: str, folder: Path,
+    *, swap: tuple[ComponentName, ...], wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
+) -> None:  # fmt: skip
     """Move the front of ENVIRONMENT to the staged release VERSION, once its root has passed its gate."""
     from lockstep.verbs.promote import promote_release  # noqa: PLC0415
 
-    edited = promote_release(
-        open_workspace(folder, say), parse_environment_name(environment), parse_version(version), Writing(dry, remote)
-    )
+    workspace, name = open_workspace(folder, say), parse_environment_name(environment)
+    asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
+    edited = promote_release(workspace, name, parse_version(version), Writing(dry, remote, asked), swap)
     show_edited(edited, form, dry=dry)
     if form == "text" and edited.commit:
         say(f"to take it back: lockstep rollback {environment}   (or: git revert {edited.commit[:10]})")
+    if wait is not None and not dry:
+        _await_front(workspace, name, asked)
+
+
+def _await_front(workspace: Workspace, name: EnvironmentName, asked: Asking | None) -> None:
+    from lockstep.verbs.wait import await_front  # noqa: PLC0415
+
+    seconds = await_front(workspace, name, asked)
+    front = again(workspace).state.environment(name).front
+    say(f"release {front.release if front else '?'} serves in {name}: {seconds:.1f} s")
 
 
 @click.command(
@@ -75,23 +114,32 @@ def promote(environment: str, version: str, dry: bool, remote: str, form: str, f
     default="",
     help="Also refuse promotes until hold.yaml is removed, so that no bot promotes it again.",
 )
+@waiting
+@preflighted
+@clustered
+@asking
 @writing
 @shared
-def rollback(environment: str, version: str | None, hold: str, dry: bool, remote: str, form: str, folder: Path) -> None:
+def rollback(
+    environment: str, version: str | None, hold: str, dry: bool, remote: str, form: str, folder: Path,
+    *, wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
+) -> None:  # fmt: skip
     """Take ENVIRONMENT back, as `git revert` of its last promote would. A retired release is restored first, in a
-    commit of its own.
+    commit of its own; with `--wait` the front moves once that is ready.
     """
     from lockstep.verbs.rollback import roll_back  # noqa: PLC0415
 
     wanted = parse_version(version) if version else None
-    done = roll_back(
-        open_workspace(folder, say), parse_environment_name(environment), wanted, hold, Writing(dry, remote)
-    )
+    workspace, name = open_workspace(folder, say), parse_environment_name(environment)
+    asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
+    done = roll_back(workspace, name, wanted, hold, Writing(dry, remote, asked))
     if form == "json":
         emit("rollback", {"edits": [edited_data(edited, dry=dry) for edited in done]})
-        return
-    for edited in done:
-        show_edited(edited, form, dry=dry)
+    else:
+        for edited in done:
+            show_edited(edited, form, dry=dry)
+    if wait is not None and not dry:
+        _await_front(workspace, name, asked)
 
 
 @click.command(epilog=example("lockstep retire production --keep 1.3.0", "lockstep retire staging --drop 1.5.0-rc.1"))
@@ -103,16 +151,22 @@ def rollback(environment: str, version: str | None, hold: str, dry: bool, remote
     help="A release to keep as well. Kept anyway: what serves, what served before, what waits for its promote.",
 )
 @click.option("--drop", metavar="VERSION", multiple=True, help="A release to delete although it would be kept.")
+@preflighted
+@clustered
 @writing
 @shared
 def retire(
-    environment: str, keep: tuple[str, ...], drop: tuple[str, ...], dry: bool, remote: str, form: str, folder: Path
-) -> None:
-    """Delete from ENVIRONMENT every instance and gate that no kept release needs."""
+    environment: str, keep: tuple[str, ...], drop: tuple[str, ...], dry: bool, remote: str, form: str, folder: Path,
+    *, despite: str, kubeconfig: str,
+) -> None:  # fmt: skip
+    """Delete from ENVIRONMENT every instance and gate that no kept release needs.
+
+    A deleted pod finishes what it answers for as long as its component's `grace` says; a longer stream is cut. So
+    nothing is retired before `retire_after_seconds` have passed since the front moved.
+    """
     from lockstep.verbs.retire import Keeping, retire_releases  # noqa: PLC0415
 
+    workspace, name = open_workspace(folder, say), parse_environment_name(environment)
     keeping = Keeping(tuple(map(parse_version, keep)), tuple(map(parse_version, drop)), time.time())
-    edited = retire_releases(
-        open_workspace(folder, say), parse_environment_name(environment), keeping, Writing(dry, remote)
-    )
-    show_edited(edited, form, dry=dry)
+    asked = asking_of(workspace, name, Ask(kubeconfig, despite))
+    show_edited(retire_releases(workspace, name, keeping, Writing(dry, remote, asked)), form, dry=dry)

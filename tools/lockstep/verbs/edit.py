@@ -12,6 +12,8 @@ from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, form
 from lockstep.core.flux import overlaid
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
+from lockstep.verbs.asking import Asking
+from lockstep.verbs.asking import trailers as decision
 from lockstep.verbs.workspace import Workspace, below, templates_at
 
 
@@ -38,10 +40,11 @@ class Edited:
 
 @dataclass(frozen=True)
 class Writing:
-    """How to write: not at all (`dry`), or also to a remote."""
+    """How to write: not at all (`dry`), or also to a remote; and the cluster to ask before, if one is known."""
 
     dry: bool = False
     remote: str = ""
+    asking: Asking | None = None
 
 
 def render_release(workspace: Workspace, environment: Environment, version: Version) -> Rendered:
@@ -77,7 +80,8 @@ def write_environment(
     versions = (Version(trailers["Release"]),) if "Release" in trailers else ()
     if not changes or writing.dry:
         return Edited(verb, old.name, changes, None, said, versions)
-    commit = workspace.write(changes, message(said, {"Environment": old.name, **trailers}), remote=writing.remote)
+    words = {"Environment": old.name, **trailers, **decision(writing.asking)}
+    commit = workspace.write(changes, message(said, words), remote=writing.remote)
     return Edited(verb, old.name, changes, commit, said, versions)
 
 

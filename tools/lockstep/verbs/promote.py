@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from lockstep.core.cluster.preflight import Move, preflight
 from lockstep.core.edits import promote
 from lockstep.core.environment import HOLD_FILE, Environment, Rendered
 from lockstep.core.errors import Finding, refuse_if
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import ComponentName, EnvironmentName
+from lockstep.core.swap import Swap, standby_findings, swap_of, swapped
 from lockstep.core.version import Version
+from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
 from lockstep.verbs.stage import refuse_unaccepted
+from lockstep.verbs.swap import say_cost
 from lockstep.verbs.workspace import Workspace
 
 
-def promote_release(workspace: Workspace, name: EnvironmentName, version: Version, writing: Writing) -> Edited:
+def promote_release(
+    workspace: Workspace,
+    name: EnvironmentName,
+    version: Version,
+    writing: Writing,
+    swap: tuple[ComponentName, ...] = (),
+) -> Edited:
     """The commit that promotes a release; none if it serves already.
 
+    Args:
+        workspace: Where.
+        name: The environment.
+        version: The release.
+        writing: Whether and where to.
+        swap: Components that do not fit twice: the old instance goes to standby, the new one comes up.
+
     Raises:
-        Refused: it is not staged, the environment is held, or does not accept it.
+        Refused: it is not staged, the environment is held, or does not accept it; the cluster is not fit for it.
         Conflict: somebody else wrote first.
     """
     if not writing.dry:
@@ -24,19 +41,25 @@ def promote_release(workspace: Workspace, name: EnvironmentName, version: Versio
     old = workspace.state.environment(name)
     refuse_unaccepted(workspace, name, workspace.state.release(version))
     rendered = render_release(workspace, old, version)
-    refuse_if(promote_findings(old, rendered), f"{version} cannot be promoted in {name}")
+    swapping = swap_of(old, rendered, swap)
+    refuse_if(promote_findings(old, rendered, swapping), f"{version} cannot be promoted in {name}")
+    new = swapped(promote(old, rendered), swapping)
+    target = {one: new.instances[one] for one in rendered.instances}
+    move = Move(old, target, str(version), falling=frozenset(swapping.falling), rising=frozenset(swapping.rising))
+    state = refuse_unfit(writing.asking, move, preflight, workspace.say)
+    say_cost(swapping, rendered.gate, state, workspace.say)
     return write_environment(
         workspace,
         old,
-        promote(old, rendered),
+        new,
         {"Edit": "promote", "Release": str(version), "Root": rendered.root},
         writing,
     )
 
 
-def promote_findings(environment: Environment, rendered: Rendered) -> tuple[Finding, ...]:
-    """Why a release may not be promoted: an instance of it is not in the environment, or a person holds the
-    environment.
+def promote_findings(environment: Environment, rendered: Rendered, swap: Swap) -> tuple[Finding, ...]:
+    """Why a release may not be promoted: an instance of it is not in the environment or in standby, or a person holds
+    the environment.
     """
     folder = f"releases/{environment.name}"
     found = [
@@ -50,6 +73,7 @@ def promote_findings(environment: Environment, rendered: Rendered) -> tuple[Find
         for item in rendered.instances
         if item not in environment.instances
     ]
+    found += [one for one in standby_findings(environment, rendered) if one.where not in _files(folder, swap)]
     if environment.hold is not None:
         found.append(
             Finding(
@@ -60,3 +84,7 @@ def promote_findings(environment: Environment, rendered: Rendered) -> tuple[Find
             )
         )
     return tuple(sorted(found))
+
+
+def _files(folder: str, swap: Swap) -> frozenset[str]:
+    return frozenset(f"{folder}/instances/{name}.yaml" for name in swap.rising)

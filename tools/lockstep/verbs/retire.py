@@ -12,6 +12,7 @@ from lockstep.core.errors import Finding, Refused
 from lockstep.core.history import Event, events, front_moves, never_served, previous_root
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.version import Version
+from lockstep.verbs.asking import Asking
 from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
 from lockstep.verbs.workspace import Workspace
 
@@ -62,6 +63,7 @@ def retire_releases(workspace: Workspace, name: EnvironmentName, keeping: Keepin
     }
     new = retire(environment, kept - dropped)
     _refuse_last(workspace, name, new)
+    _refuse_served(environment, new, writing.asking)
     return write_environment(workspace, environment, new, {"Edit": "retire"}, writing)
 
 
@@ -82,6 +84,20 @@ def _refuse_last(workspace: Workspace, name: EnvironmentName, new: Environment) 
         raise Refused(
             "an environment of Flux keeps an instance",
             [Finding("retire/last", f"releases/{name}/instances", what, fix)],
+        )
+
+
+def _refuse_served(old: Environment, new: Environment, asking: Asking | None) -> None:
+    """Nothing, unless a cluster that is known still sends requests to what would go: its agent is behind Git."""
+    if asking is None or asking.despite:
+        return
+    front = asking.view.state(capacity=False).front
+    gone = sorted(set(front.serves if front else ()) & (set(old.instances) - set(new.instances)))
+    if front and gone:
+        what = f"the cluster's front names release {front.release}, which needs {', '.join(gone)}"
+        fix = f"wait until its agent has moved it: lockstep status {old.name}"
+        raise Refused(
+            "what serves in the cluster cannot be retired", [Finding("retire/front", "service front", what, fix)]
         )
 
 

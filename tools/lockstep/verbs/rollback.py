@@ -8,13 +8,18 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from lockstep.adapters.history import environment_commits
+from lockstep.core.cluster.preflight import Move, preflight
 from lockstep.core.environment import CHART_FILE, FRONT_FILE, HOLD_FILE, Environment, parse_environment
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.history import Commit, events, front_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
+from lockstep.core.swap import Swap, swap_back, swapped
 from lockstep.core.version import Version
+from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, Writing, told, write_environment
-from lockstep.verbs.workspace import Workspace, files_below
+from lockstep.verbs.swap import say_cost
+from lockstep.verbs.wait import await_ready
+from lockstep.verbs.workspace import Workspace, again, files_below
 
 
 def roll_back(
@@ -33,7 +38,8 @@ def roll_back(
         writing: Whether and where to.
 
     Raises:
-        Refused: nothing served before, or that release never did; or a killed run of the same command had done it.
+        Refused: nothing served before, or that release never did; or a killed run of the same command had done it; or
+            the cluster is not fit for it.
     """
     if not writing.dry:
         settled = workspace.settle()
@@ -45,11 +51,18 @@ def roll_back(
     restored = _restored(now, then, root)
     done = []
     trailers = {"Release": str(then.front.release) if then.front else "", "Root": root}
+    swap = swap_back(restored, then, root)
+    if restored == now or not _can_wait(writing):
+        _refuse_unfit(workspace, restored, then, swap, writing)
     if restored != now:
         done.append(write_environment(workspace, now, restored, {"Edit": "stage", **trailers}, writing))
-        workspace = replace(workspace) if writing.dry else _again(workspace)
+        workspace = replace(workspace) if writing.dry else again(workspace)
         restored = told(workspace, restored)
-    moved = _moved(restored, then, root, hold)
+        if _can_wait(writing):
+            serves = now.front.serves if now.front else ()
+            await_ready(workspace, name, set(restored.closure(root)) - set(serves), writing.asking)
+            _refuse_unfit(workspace, restored, then, swap, writing)
+    moved = swapped(_moved(restored, then, root, hold), swap)
     done.append(write_environment(workspace, restored, moved, {"Edit": "rollback", **trailers}, writing))
     return tuple(done)
 
@@ -121,6 +134,16 @@ def _plain(text: str) -> str:
     return text.replace("\\", "/").replace('"', "'").replace("\n", " ")
 
 
-def _again(workspace: Workspace) -> Workspace:
-    """The same place, with the branch read anew."""
-    return Workspace(workspace.folder, workspace.repository, workspace.say)
+def _can_wait(writing: Writing) -> bool:
+    return writing.asking is not None and writing.asking.patience is not None and not writing.dry
+
+
+def _refuse_unfit(workspace: Workspace, restored: Environment, then: Environment, swap: Swap, writing: Writing) -> None:
+    """Nothing if the cluster is fit for what served then, or none is known; says what a swap costs."""
+    front = then.front
+    if front is None:
+        return
+    target = {one: restored.instances[one] for one in restored.closure(front.root) if one in restored.instances}
+    move = Move(restored, target, str(front.release), falling=frozenset(swap.falling), rising=frozenset(swap.rising))
+    state = refuse_unfit(writing.asking, move, preflight, workspace.say)
+    say_cost(swap, None if front.root in restored.gates else then.gates.get(front.root), state, workspace.say)

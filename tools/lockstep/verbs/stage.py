@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from lockstep.core.cluster.preflight import Move, room
 from lockstep.core.component import Kind
 from lockstep.core.edits import stage
 from lockstep.core.errors import Finding, Refused
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import ComponentName, EnvironmentName, InstanceId
 from lockstep.core.release import Release
+from lockstep.core.swap import staged_for, swap_of
 from lockstep.core.version import Version
+from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
 from lockstep.verbs.workspace import Workspace
 
 
-def stage_release(workspace: Workspace, name: EnvironmentName, version: Version, writing: Writing) -> Edited:
+def stage_release(
+    workspace: Workspace,
+    name: EnvironmentName,
+    version: Version,
+    writing: Writing,
+    swap: tuple[ComponentName, ...] = (),
+) -> Edited:
     """The commit that stages a release; none if all of it is there.
+
+    Args:
+        workspace: Where.
+        name: The environment.
+        version: The release.
+        writing: Whether and where to.
+        swap: Components that do not fit twice: staged in standby, with what calls them.
 
     Raises:
         Refused: the environment does not accept pre-releases or external components, or holds other content under a
-            name.
+            name; the cluster has no room, or cannot pull an image.
         Conflict: somebody else wrote first.
     """
     if not writing.dry:
@@ -26,9 +42,20 @@ def stage_release(workspace: Workspace, name: EnvironmentName, version: Version,
     old = state.environment(name)
     refuse_unaccepted(workspace, name, state.release(version))
     rendered = render_release(workspace, old, version)
-    new = stage(old, rendered, state.chart())
+    swapping = swap_of(old, rendered, swap)
+    new = staged_for(stage(old, rendered, state.chart()), swapping)
+    move = Move(old, {one: new.instances[one] for one in rendered.instances}, str(version))
+    refuse_unfit(writing.asking, move, room, workspace.say)
     return write_environment(
         workspace, old, new, {"Edit": "stage", "Release": str(version), "Root": rendered.root}, writing
+    )
+
+
+def staged_instances(workspace: Workspace, name: EnvironmentName, version: Version) -> tuple[InstanceId, ...]:
+    """The instances of a release that are in an environment."""
+    environment = workspace.state.environment(name)
+    return tuple(
+        one for one in render_release(workspace, environment, version).instances if one in environment.instances
     )
 
 

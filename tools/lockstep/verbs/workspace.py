@@ -207,6 +207,11 @@ def below(folder: str, changes: tuple[Edit, ...]) -> tuple[Edit, ...]:
     return tuple(Edit(f"{folder}/{edit.path}", edit.old, edit.new) for edit in changes)
 
 
+def again(workspace: Workspace) -> Workspace:
+    """The same place, with the branch read anew."""
+    return Workspace(workspace.folder, workspace.repository, workspace.say)
+
+
 def open_workspace(start: Path, say: Say = silent) -> Workspace:
     """The workspace of the bundle that `start` lies in.
 

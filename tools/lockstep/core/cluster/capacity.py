@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from lockstep.core.cluster.quantity import Amounts, lacking, minus, plus, words
 from lockstep.core.cluster.reading import requests_of
 from lockstep.core.cluster.state import InstanceState, NodeState
+from lockstep.core.fields import at
 from lockstep.core.instance import Instance
 from lockstep.core.names import InstanceId
-from lockstep.core.rules.pod import at
 
 
 @dataclass(frozen=True)

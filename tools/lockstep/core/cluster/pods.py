@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lockstep.core.cluster.state import PodState, Reason, Trouble
+from lockstep.core.fields import at, mappings
 from lockstep.core.render import Object
-from lockstep.core.rules.pod import at, mappings
 
 # Source: kubernetes v1.36, pkg/kubelet/images/types.go and pkg/kubelet/container/sync_result.go.
 _IMAGE = {

@@ -27,14 +27,16 @@ class Move:
         target: Every instance that shall serve.
         release: Which release that is, for messages.
         unpullable: Why an image cannot be pulled, by reference; others can.
-        swapped: Instances that give their place up in the same commit.
+        falling: Instances that give their place up in the same commit.
+        rising: Instances that come up in it, and so cannot be ready before.
     """
 
     environment: Environment
     target: Mapping[InstanceId, Instance]
     release: str
     unpullable: Mapping[str, str] = field(default_factory=dict)
-    swapped: frozenset[InstanceId] = frozenset()
+    falling: frozenset[InstanceId] = frozenset()
+    rising: frozenset[InstanceId] = frozenset()
 
     def replaced(self, name: InstanceId) -> InstanceId | None:
         """The instance of the same component that serves now; None if none does."""
@@ -81,9 +83,9 @@ def _image_findings(move: Move) -> Iterator[Finding]:
 
 def _needed(move: Move, name: InstanceId, state: ClusterState) -> int:
     """Ready pods that an instance must have before it takes the traffic of the one that it replaces."""
-    old = move.replaced(name)
-    if old is not None and old in move.swapped:
+    if name in move.rising:
         return 0
+    old = move.replaced(name)
     return max(1, state.instance(old).ready if old else 0)
 
 
@@ -116,7 +118,7 @@ def _capacity_findings(move: Move, asks: list[Ask], state: ClusterState) -> Iter
     """What finds no node, and what would make room: retiring, or only a swap."""
     if state.nodes is None:
         return
-    nodes = freed(state.nodes, _pairs(move, move.swapped, state))
+    nodes = freed(state.nodes, _pairs(move, move.falling, state))
     for ask in unplaced(nodes, asks):
         name = ask.instance
         what = f"{ask.count} pods of {name} find no node: each {shortage(nodes, ask)}"
@@ -128,7 +130,7 @@ def _make_room(move: Move, asks: list[Ask], state: ClusterState, ask: Ask) -> st
     environment, component = move.environment, ask.instance.component
     needed = {*move.target, *(environment.front.serves if environment.front else ())}
     spare = [name for name in environment.instances if name not in needed and state.instance(name).pods]
-    nodes = freed(state.nodes or (), _pairs(move, [*spare, *move.swapped], state))
+    nodes = freed(state.nodes or (), _pairs(move, [*spare, *move.falling], state))
     if spare and not unplaced(nodes, asks):
         return f"lockstep retire {environment.name} makes room: {', '.join(sorted(spare))} serve nothing"
     old = move.replaced(ask.instance)

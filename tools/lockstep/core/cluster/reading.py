@@ -20,9 +20,9 @@ from lockstep.core.cluster.state import (
     Trouble,
 )  # fmt: skip
 from lockstep.core.environment import INSTANCE, RELEASE, SERVES
+from lockstep.core.fields import at, mappings
 from lockstep.core.names import InstanceId
 from lockstep.core.render import Object
-from lockstep.core.rules.pod import at, mappings
 
 Lists = Mapping[str, Sequence[Object]]
 """Objects by the plural of their kind: pods, deployments, services, endpointslices, jobs, configmaps, networkpolicies,

@@ -8,12 +8,13 @@ from lockstep.core.component import Kind
 from lockstep.core.document import parse_authored
 from lockstep.core.environment import CHART_FILE, FRONT_FILE, INSTANCE, Environment, Front, Gate
 from lockstep.core.errors import Finding, LockstepError
+from lockstep.core.fields import at, mappings
 from lockstep.core.instance import Instance
 from lockstep.core.names import InstanceId
 from lockstep.core.release import Release
 from lockstep.core.rules.facts import Deployed, Facts
 from lockstep.core.rules.instance import unlike
-from lockstep.core.rules.pod import at, images_of, mappings, pod_findings
+from lockstep.core.rules.pod import images_of, pod_findings
 from lockstep.core.rules.rendered import front_rendering_findings, gate_rendering_findings, is_own_image
 
 _NOTHING = "0.0.0"  # Chart.yaml before the first promote

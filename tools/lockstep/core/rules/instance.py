@@ -7,12 +7,13 @@ from typing import Any
 
 from lockstep.core.environment import INSTANCE, Environment
 from lockstep.core.errors import Finding
+from lockstep.core.fields import at
 from lockstep.core.instance import Instance, has_own_name
 from lockstep.core.names import ImageRef
 from lockstep.core.release import Pinned
 from lockstep.core.render import Object
 from lockstep.core.rules.facts import Facts
-from lockstep.core.rules.pod import at, pod_findings
+from lockstep.core.rules.pod import pod_findings
 
 ANYONE = "anyone"
 

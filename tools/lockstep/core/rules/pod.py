@@ -5,10 +5,11 @@ Source: Kubernetes, Pod Security Standards, profile "restricted"; here also a re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from lockstep.core.errors import Finding
+from lockstep.core.fields import at, mappings
 from lockstep.core.names import ImageRef
 from lockstep.core.render import Object
 
@@ -36,21 +37,8 @@ def images_of(item: Object) -> tuple[Any, ...]:
     return (*(container.get("image") for container in _containers(item)), *volumes)
 
 
-def at(value: Any, *path: str) -> Any:
-    """What stands at a path of keys; None where it ends early."""
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
 def _pod(item: Object) -> Any:
     return at(item, "spec", "template", "spec")
-
-
-def mappings(value: Any, key: str) -> list[Any]:
-    """The mappings in a list under a key; anything else is left out."""
-    found = at(value, key)
-    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
 
 def _containers(item: Object) -> list[Any]:

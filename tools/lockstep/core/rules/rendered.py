@@ -11,13 +11,14 @@ from typing import Any
 
 from lockstep.core.environment import Environment, Front, Gate
 from lockstep.core.errors import Finding, LockstepError
+from lockstep.core.fields import at, mappings
 from lockstep.core.instance import Instance, has_own_name, variable_of
 from lockstep.core.names import without_host
 from lockstep.core.release import Release
 from lockstep.core.render import Object, Templates, render
 from lockstep.core.rules.facts import Facts
 from lockstep.core.rules.instance import unlike
-from lockstep.core.rules.pod import at, images_of, mappings
+from lockstep.core.rules.pod import images_of
 
 Plain = list[dict[str, Any]]
 
