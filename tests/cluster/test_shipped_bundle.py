@@ -92,6 +92,7 @@ def served(cluster: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         bundle.apply("gates")
         bundle.kubectl("wait", "--for=condition=Complete", f"job/gate-{bundle.root}", "--timeout=60s")
         bundle.apply("front")
+        until_answered(bundle.address)
         yield Served(cluster, bundle.folder, name, pushes)
     finally:
         bundle.kubectl("delete", "namespace", name, "--wait=false")
@@ -144,6 +145,19 @@ def ask(connection: http.client.HTTPConnection) -> Answer:
 def ask_once(address: str) -> Answer:
     with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as connection:
         return ask(connection)
+
+
+def until_answered(address: str) -> None:
+    """Returns once kube-proxy knows a Service that was made a moment ago."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            ask_once(address)
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody answers at {address}"
+            time.sleep(0.2)
+        else:
+            return
 
 
 class Load:
