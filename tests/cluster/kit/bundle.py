@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,7 @@ class Bundle:
     def __init__(self, home: Path, registry: str, base: str) -> None:
         self.folder, self.origin = home / "bundle", home / "origin.git"
         self._registry, self._base = registry, base
+        self._series = f"1.{int(time.time())}"  # runs share a registry, in which a version is pushed once
         self._environments: dict[str, dict[str, Any]] = {}
         self._releases: dict[str, Release] = {}
 
@@ -111,7 +113,7 @@ class Bundle:
             return self._releases[variant.name]
         self._vary(variant)
         self.commit(f"{variant.name}")
-        made = Release(variant, f"1.0.{len(self._releases)}")
+        made = Release(variant, f"{self._series}.{len(self._releases)}")
         self.run("git", "tag", f"v{made.version}")
         self.lockstep("release", made.version, "--plain-http")
         if variant.is_pushed:

@@ -30,11 +30,13 @@ class Watcher:
         api: The cluster.
         paths: Collections by kind.
         file: Where the events go as well, one per line.
+        prefixes: Of the kinds that several environments share a namespace with: how our objects' names begin.
     """
 
-    def __init__(self, api: Api, paths: Mapping[str, str], file: Path) -> None:
+    def __init__(self, api: Api, paths: Mapping[str, str], file: Path, prefixes: Mapping[str, str]) -> None:
         self._api = api
         self._file = file
+        self._prefixes = prefixes
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._open: dict[str, Any] = {}
@@ -122,6 +124,8 @@ class Watcher:
 
     def _note(self, kind: str, name: str, change: str, version: int, found: dict[str, Any]) -> None:
         """Remembers an event, but for changes of what does not matter."""
+        if not name.startswith(self._prefixes.get(kind, "")):
+            return
         with self._lock:
             if change == "MODIFIED" and self._known.get((kind, name)) == found:
                 return

@@ -85,6 +85,7 @@ def _application(item: Object) -> dict[str, Any]:
         "health": (status.get("health") or {}).get("status", ""),
         "phase": operation.get("phase", ""),
         "message": operation.get("message", ""),
+        "conditions": [f"{one['type']}: {one['message']}" for one in status.get("conditions") or []],
     }
 
 

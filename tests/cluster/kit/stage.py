@@ -62,7 +62,8 @@ class Stage:
         self.bundle.push()
         agents.follow(self.cluster, self.agent, self.bundle, self.name)
         try:
-            with Watcher(self.api, paths(self.name, self.agent), self.folder / "events.jsonl") as self.watcher:
+            watched, ours = paths(self.name, self.agent), {"Application": f"scenarios-{self.name}-"}
+            with Watcher(self.api, watched, self.folder / "events.jsonl", ours) as self.watcher:
                 self.tell()
                 self.until_ready(base)
                 self.promote(base)
@@ -218,10 +219,15 @@ class Stage:
         """The seconds from a moment to the last answer that a release began after it."""
         return (last_began(self.load.answers, self.root(release), after_ns) - after_ns) / SECOND
 
+    def moves(self) -> tuple[tuple[int, str], ...]:
+        """When the front named another root, and which."""
+        return front_moves(tuple(states(self.watcher.events)))
+
     def moved_after(self, release: Release, after_ns: int) -> float:
         """The seconds from a moment to the front's move to a release."""
-        moves = front_moves(tuple(states(self.watcher.events)))
-        return next((at - after_ns) / SECOND for at, root in moves if at > after_ns and root == self.root(release))
+        return next(
+            (at - after_ns) / SECOND for at, root in self.moves() if at > after_ns and root == self.root(release)
+        )
 
     def still(self, from_ns: int, *releases: Release) -> Window:
         """A window, until now, in which no instance of these releases may start, stop or restart."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 IDLE_GRACE_SECONDS = 0.25  # for requests that are on their way when the connection's age is reached
+FIRST_SECONDS = 10.0  # for the first request of a connection: a busy client may pause between the two
 BACKLOG = 1024
 
 Question = Callable[[], Awaitable[dict[str, Any]]]
@@ -93,12 +94,16 @@ class Connection:
         """Whether its maximum age is reached."""
         return asyncio.get_running_loop().time() >= self.expires
 
-    async def head(self, draining: asyncio.Event) -> bytes:
-        """The next request's head; empty when the client left, the age was reached while idle, or at a drain."""
+    @property
+    def rest(self) -> float:
+        """Seconds that it may be idle."""
+        return self.expires + IDLE_GRACE_SECONDS - asyncio.get_running_loop().time()
+
+    async def head(self, draining: asyncio.Event, seconds: float) -> bytes:
+        """The next request's head; empty when the client left, did not ask in time, or at a drain."""
         read = asyncio.ensure_future(self.reader.readuntil(b"\r\n\r\n"))
         drained = asyncio.ensure_future(draining.wait())
-        rest = self.expires + IDLE_GRACE_SECONDS - asyncio.get_running_loop().time()
-        done, _ = await asyncio.wait({read, drained}, timeout=max(0.0, rest), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({read, drained}, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
         drained.cancel()
         if read not in done:
             read.cancel()
@@ -108,7 +113,7 @@ class Connection:
 
 
 async def _http1(service: Service, connection: Connection) -> None:
-    head = await connection.head(asyncio.Event())  # the first request is answered also while draining
+    head = await connection.head(asyncio.Event(), FIRST_SECONDS)  # answered also while draining
     if head.startswith(b"PRI ") and service.switch:
         await service.switch(service, connection)
         return
@@ -124,7 +129,7 @@ async def _http1(service: Service, connection: Connection) -> None:
         await connection.writer.drain()
         if closes:
             return
-        head = await connection.head(service.draining)
+        head = await connection.head(service.draining, connection.rest)
 
 
 def _length(head: bytes) -> int:

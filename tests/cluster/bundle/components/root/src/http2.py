@@ -9,7 +9,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, RequestReceived
 from h2.exceptions import ProtocolError, StreamClosedError
-from service import IDLE_GRACE_SECONDS, Connection, Service, seconds_of, stream_line
+from service import FIRST_SECONDS, Connection, Service, seconds_of, stream_line
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 
@@ -49,10 +49,9 @@ class _Http2:
 
     async def _read(self) -> bytes:
         """What comes next; empty at the end, which is also when an old connection has no request."""
-        loop = asyncio.get_running_loop()
         while True:
             reading = asyncio.ensure_future(self.connection.reader.read(65_536))
-            rest = max(0.05, self.connection.expires + IDLE_GRACE_SECONDS - loop.time())
+            rest = max(0.05, self.connection.rest if self.state.highest_inbound_stream_id else FIRST_SECONDS)
             await asyncio.wait({reading}, timeout=rest)
             if reading.done():
                 return reading.result()
