@@ -19,7 +19,8 @@ def _gate(stage: Stage, root: str) -> str:
     return next((word for word in ("complete", "failed") if facts.get(word)), "pending") if facts else ""
 
 
-def test_an_environment_is_applied_promoted_and_reverted(stage: Stage) -> None:
+def test_forward_and_back(stage: Stage) -> None:
+    """An environment is applied, promoted and reverted: that starts nothing, and the gate goes with its promote."""
     base, new = stage.bundle.release(BASE), stage.bundle.release(NEXT)
 
     with stage.opened(base):
@@ -43,11 +44,13 @@ def test_an_environment_is_applied_promoted_and_reverted(stage: Stage) -> None:
         stage.timings |= {"forward": stage.moved_after(new, pushed), "back": stage.moved_after(base, reverted)}
 
 
-def test_an_environment_seen_for_the_first_time_with_stage_and_promote_waits_for_its_gate(stage: Stage) -> None:
+def test_first_sight(stage: Stage) -> None:
+    """stage and promote are there before the agent is: the front is not made before the gate has answered."""
     base = stage.bundle.release(BASE)
     stage.bundle.environment(stage.name, stage.agent)
-    stage.stage(base, tell=False)
-    stage.promote(base, tell=False)
+    stage.stage(base, push=False)
+    stage.promote(base, push=False)
+    stage.bundle.push()
     agents.follow(stage.cluster, stage.agent, stage.bundle, stage.name)
     try:
         with Watcher(stage.api, paths(stage.name, stage.agent), stage.folder / "events.jsonl") as stage.watcher:
@@ -63,7 +66,8 @@ def test_an_environment_seen_for_the_first_time_with_stage_and_promote_waits_for
     assert answered < moved
 
 
-def test_a_gate_that_failed_does_not_hold_the_next_promote(stage: Stage) -> None:
+def test_promote_after_failed_gate(stage: Stage) -> None:
+    """A gate that failed never moves the front, however often an agent tries; and it does not hold the next promote."""
     base, wrong, new = (stage.bundle.release(variant) for variant in (BASE, WRONG, NEXT))
 
     with stage.opened(base):
@@ -80,15 +84,14 @@ def test_a_gate_that_failed_does_not_hold_the_next_promote(stage: Stage) -> None
         stage.timings["forward"] = stage.moved_after(new, pushed)
 
 
-def test_what_serves_stays_until_the_front_has_moved(stage: Stage) -> None:
+def test_seen_at_once(stage: Stage) -> None:
     """stage, promote and retire are seen at once: the agent's deletions are refused until the front has moved."""
     base, new = stage.bundle.release(BASE), stage.bundle.release(NEXT)
 
     with stage.opened(base):
-        stage.stage(new, tell=False)
-        stage.promote(new, tell=False)
-        stage.bundle.run("sleep", "4")
-        stage.retire("--drop", base.version)
+        stage.stage(new, push=False)
+        stage.promote(new, push=False)
+        stage.retire(base)
         stage.until_front(new)
         stage.until(lambda: not stage.watcher.latest("Deployment", stage.root(base)), "the old root is deleted")
         stage.same()
@@ -99,7 +102,7 @@ def test_what_serves_stays_until_the_front_has_moved(stage: Stage) -> None:
         assert min(event.version for event in moved if event.facts["root"] == stage.root(new)) < left
 
 
-def test_the_first_promote_reverted_leaves_the_front_where_it_is(stage: Stage) -> None:
+def test_first_promote_reverted(stage: Stage) -> None:
     """Git names no front any more; the cluster keeps the one it has, and the next promote moves it."""
     base, new = stage.bundle.release(BASE), stage.bundle.release(NEXT)
 

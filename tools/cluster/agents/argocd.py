@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cluster.agents.objects import Manifest, answering, apply, custom_objects, manifests, module_folder
 from cluster.program import Program
+from lockstep.adapters import files
 
 NAMESPACE = "argocd"
 APPLICATIONS = ("argoproj.io", "v1alpha1", "applications")
@@ -14,15 +15,14 @@ PROGRAMS = ("argocd-redis", "argocd-repo-server", "argocd-application-controller
 _MODULE = "github.com/argoproj/argo-cd/v3"
 _CRDS = ("application", "appproject", "applicationset")
 _CONFIG = ("cm", "cmd-params-cm", "gpg-keys-cm", "rbac-cm", "secret", "ssh-known-hosts-cm", "tls-certs-cm")
+_VERIFY = "git-verify-wrapper.sh"  # the repo-server runs it whether or not signatures are checked
 _LISTEN = ("--address", "127.0.0.1")
 
 # What is not stock, and why. Polling stays stock (every 2 to 3 minutes): pushes are announced.
 # The controller acts as the environment's own account, which may write the kinds of an environment and no others.
 CONFIGURATION = {"application.sync.impersonation.enabled": "true"}
-_REPO_SERVER = {
-    # Signatures are not checked here: no gpg and no keyring.
-    "ARGOCD_GPG_ENABLED": "false",
-}
+# Signatures are not checked here: no gpg and no keyring.
+_BOTH = {"ARGOCD_GPG_ENABLED": "false"}
 _CONTROLLER = {
     # It runs beside the cluster that it deploys to, not in a pod of it.
     "ARGOCD_FAKE_IN_CLUSTER": "true",
@@ -54,7 +54,7 @@ def programs(kubeconfig: Path, work: Path) -> tuple[Program, ...]:
 
     Args:
         kubeconfig: Access to the cluster.
-        work: Folder for what they write, as the node sees it.
+        work: Folder for what they write, as the node sees it; the node's programs are in `bin` beside it.
     """
     redis = ("redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port", "6379")
     common = ("--redis", "127.0.0.1:6379")
@@ -63,16 +63,17 @@ def programs(kubeconfig: Path, work: Path) -> tuple[Program, ...]:
         "ARGOCD_SSH_DATA_PATH": f"{work}/ssh",
         "ARGOCD_PLUGINSOCKFILEPATH": f"{work}/plugins",
         "TMPDIR": str(work / "scratch"),
+        "PATH": f"{work}/bin:{work.parent}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
     server = (PROGRAMS[1], *_LISTEN, "--port", "8081", "--metrics-address", "127.0.0.1", *common, *_PLAIN_SERVER)
     controller = (
-        *(PROGRAMS[2], "--kubeconfig", str(kubeconfig), "--namespace", NAMESPACE, "--metrics-port", "8082"),
+        *(PROGRAMS[2], "--namespace", NAMESPACE, "--metrics-port", "8082"),
         *("--repo-server", "127.0.0.1:8081", *common, *_PLAIN_CLIENT),
     )
     return (
         Program(PROGRAMS[0], redis),
-        Program(PROGRAMS[1], server, {**_REPO_SERVER, **folders}),
-        Program(PROGRAMS[2], controller, _CONTROLLER),
+        Program(PROGRAMS[1], server, {**_BOTH, **folders}),
+        Program(PROGRAMS[2], controller, {**_BOTH, **_CONTROLLER, "KUBECONFIG": str(kubeconfig)}),
     )
 
 
@@ -82,9 +83,12 @@ def install(kubeconfig: Path, work: Path) -> tuple[Program, ...]:
     Raises:
         OutsideError: its module cannot be had, or the cluster refused an object.
     """
-    for name in ("tls", "ssh", "plugins", "scratch"):
+    for name in ("bin", "tls", "ssh", "plugins", "scratch"):
         (work / name).mkdir(parents=True, exist_ok=True)
-    apply(kubeconfig, objects(module_folder(_MODULE), secrets.token_hex(16)), NAMESPACE)
+    module = module_folder(_MODULE)
+    files.write(work / "bin" / _VERIFY, files.read(module / "hack" / _VERIFY))
+    (work / "bin" / _VERIFY).chmod(0o755)
+    apply(kubeconfig, objects(module, secrets.token_hex(16)), NAMESPACE)
     return programs(kubeconfig, work)
 
 

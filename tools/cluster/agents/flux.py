@@ -17,6 +17,9 @@ from lockstep.core.errors import OutsideError
 NAMESPACE = "flux-system"
 KUSTOMIZATIONS = ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations")
 PROGRAMS = ("flux-source", "kustomize-controller")
+# Not stock (30 s): a promote adds the gate and moves the front in one commit, and a front whose gate has not answered
+# asks again after this time only. A revert does not wait for it: its gate has answered long ago.
+REQUEUE = "--requeue-dependency=2s"
 _MODULE = "github.com/fluxcd/kustomize-controller"
 # Only its CRDs are used; its version is that of the API which kustomize-controller is built with.
 _SOURCE = ("github.com/fluxcd/source-controller", "v1.9.0", "h1:5msg2yyjVYDULZos+2ve8MZzcSqTpusiXmrOeBhc9yY=")
@@ -33,7 +36,7 @@ def objects(module: Path, source: Path) -> list[Manifest]:
 
 
 def programs(kubeconfig: Path, work: Path) -> tuple[Program, ...]:
-    """The stand-in for the source-controller and the kustomize-controller, whose options are all stock. Pure.
+    """The stand-in for the source-controller and the kustomize-controller, stock but for REQUEUE. Pure.
 
     Args:
         kubeconfig: Access to the cluster.
@@ -44,7 +47,8 @@ def programs(kubeconfig: Path, work: Path) -> tuple[Program, ...]:
         *("--folder", str(work / "archives"), "--address", NODE),
     )
     # Where it listens and whom it tells (nobody) say nothing about how it applies.
-    controller = (PROGRAMS[1], "--events-addr=", "--metrics-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0")
+    quiet = ("--events-addr=", "--metrics-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0")
+    controller = (PROGRAMS[1], *quiet, REQUEUE)
     variables = {"KUBECONFIG": str(kubeconfig), "RUNTIME_NAMESPACE": NAMESPACE, "TMPDIR": str(work / "scratch")}
     return (Program(PROGRAMS[0], source), Program(PROGRAMS[1], controller, variables))
 
