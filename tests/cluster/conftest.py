@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 
 from cluster.running import Running, running
+from kit import TOP
 from kit.api import Api
 from kit.bundle import Bundle
 from kit.stage import Stage
 
-TOP = Path(__file__).resolve().parents[2]
 HOME = TOP / ".lockstep" / "test-cluster"
 REPORT = TOP / ".lockstep" / "test-cluster.json"
 AGENTS = ("argocd", "flux")
+_LONGEST = 34  # of a scenario's name: Application names are made of it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,8 +77,8 @@ def stage(
     assert agent == "helm" or agent in cluster.agents, (
         f"{agent} does not run; fix: python -m cluster up --agent {agent}"
     )
-    scenario = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))[:40].strip("-")
-    name = f"{scenario}-{agent}"
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").replace(agent, "")).strip("-")
+    name = f"{words[:_LONGEST].strip('-')}-{agent}"
     api.delete(f"/api/v1/namespaces/{name}")
     api.until_gone(f"/api/v1/namespaces/{name}", 90)
     folder = home / "records" / name

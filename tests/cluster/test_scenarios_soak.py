@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 
 from cluster.control import Supervisor
-from conftest import TOP
+from kit import TOP
 from kit.api import ApiError
 from kit.bundle import CommandError
 from kit.checker import Bounds
@@ -96,7 +96,7 @@ def test_plain_revert_after_retire(stage: Stage) -> None:
 
 
 def test_retired_root_created_again(stage: Stage) -> None:
-    """Promote and retire are both reverted: the old release starts again (8 s), and serves when its gate has answered."""
+    """Promote and retire are both reverted: the old release starts again, and serves when its gate has answered."""
     base, following = stage.bundle.release(slow(8)), stage.bundle.release(NEXT)
     with opened(stage, base):
         stage.stage(following)
@@ -155,7 +155,7 @@ def test_twenty_cycles(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("seconds", [3, 10, 30])
-def test_revert_does_not_depend_on_start_up(stage: Stage, seconds: int) -> None:
+def test_start_up_is_not_paid(stage: Stage, seconds: int) -> None:
     """The release that is left and the one that is returned to take this long to start; a revert does not."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(slow(seconds))
     back = []

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import urllib3
@@ -30,10 +31,12 @@ class Watcher:
         api: The cluster.
         paths: Collections by kind.
         file: Where the events go as well, one per line.
-        prefixes: Of the kinds that several environments share a namespace with: how our objects' names begin.
+        prefixes: How names begin that are watched, of kinds where other environments have theirs in the same place.
     """
 
-    def __init__(self, api: Api, paths: Mapping[str, str], file: Path, prefixes: Mapping[str, str]) -> None:
+    def __init__(
+        self, api: Api, paths: Mapping[str, str], file: Path, prefixes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._api = api
         self._file = file
         self._prefixes = prefixes
