@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockstep.cli.cluster import cluster_of, clustered
 from lockstep.cli.environments import parse_environment_name
 from lockstep.cli.output import amount, diff_lines, emit, example, moment, paint, say, shared
 from lockstep.cli.releasing import parse_version
-from lockstep.core.names import digest_of
-from lockstep.verbs.workspace import open_workspace
+from lockstep.cli.sides import sides_data, sides_text
+from lockstep.core.names import EnvironmentName, digest_of
+from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from lockstep.core.diff import Difference
+    from lockstep.verbs.beside import Beside
     from lockstep.verbs.status import EnvironmentStatus
     from lockstep.verbs.trace import Traced
 
@@ -27,10 +30,11 @@ if TYPE_CHECKING:
 )
 @click.argument("environments", nargs=-1)
 @click.option("--picture", is_flag=True, help="Print an SVG picture of one environment instead.")
+@clustered
 @shared
-def status(environments: tuple[str, ...], picture: bool, form: str, folder: Path) -> None:
+def status(environments: tuple[str, ...], picture: bool, form: str, folder: Path, *, kubeconfig: str) -> None:
     """Show what serves, what is staged and what is kept in ENVIRONMENTS (all, for none), as Git says and as the local
-    runner does.
+    runner does; with a kubeconfig, what the cluster holds beside it: warm or standby, drift, who lags.
     """
     from lockstep.verbs.status import draw, statuses  # noqa: PLC0415
 
@@ -41,10 +45,24 @@ def status(environments: tuple[str, ...], picture: bool, form: str, folder: Path
         print(draw(workspace, names[0]), end="")
         return
     found = statuses(workspace, names)
+    sides = {item.name: _beside(workspace, item.name, kubeconfig) for item in found if kubeconfig}
     if form == "json":
-        emit("status", {"environments": [_status_data(item) for item in found]})
+        data = [
+            {**_status_data(item), **({"cluster": sides_data(sides[item.name])} if sides else {})} for item in found
+        ]
+        emit("status", {"environments": data})
         return
-    print("\n\n".join(_status_text(item) for item in found))
+    texts = (
+        "\n".join([_status_text(item), *(sides_text(sides[item.name]) if sides else _runner_text(item))])
+        for item in found
+    )
+    print("\n\n".join(texts))
+
+
+def _beside(workspace: Workspace, name: EnvironmentName, kubeconfig: str) -> Beside:
+    from lockstep.verbs.beside import beside  # noqa: PLC0415
+
+    return beside(workspace, name, cluster_of(workspace, name, kubeconfig))
 
 
 @click.command(epilog=example("lockstep history production"))
@@ -183,7 +201,7 @@ def _status_text(item: EnvironmentStatus) -> str:
         ]
         lines += [f"      {name:<30} {paint('missing', 'red')}" for name in root.missing]
     lines += [f"  no root needs {name}" for name in item.orphans]
-    return "\n".join([*lines, *_runner_text(item)])
+    return "\n".join(lines)
 
 
 def _instance_text(item: EnvironmentStatus, name: str) -> str:
