@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from cluster.addresses import ALL, CABLE, LINK, MACHINE, NODE
+from cluster.addresses import ALL, CABLE, LINK, MACHINE, NODE, SERVICES
 from lockstep.adapters import process
 from lockstep.core.errors import OutsideError, UsageError
 
@@ -110,6 +110,8 @@ def connect(pid: int) -> None:
     process.checked([*inside, "link", "set", "lo", "up"])
     process.checked([*inside, "address", "add", f"{NODE}/{CABLE}", "dev", "eth0"])
     process.checked([*inside, "link", "set", "eth0", "up"])
+    # Without a route the node's own programs could not even begin to connect to a Service.
+    process.checked([*inside, "route", "add", SERVICES, "dev", "eth0"])
     process.checked(["ip", "route", "add", ALL, "via", NODE, "dev", LINK])
 
 
