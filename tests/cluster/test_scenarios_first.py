@@ -79,7 +79,7 @@ def test_revert_of_a_release_that_went_bad(stage: Stage) -> None:
         stage.hold(3, "its last answers")
         window = stage.still(began, base)
         stage.same()
-    back = stage.answered_until(following, began)
+    back = stage.answered_from(base, began)  # what was reverted answers no more, so: until the first good answer
     stage.timings |= {"revert": back, "front_back": stage.moved_after(base, began)}
     broken = Window(broke, healed, frozenset({stage.root(following)}))
     stage.judge(Bounds(broken=(broken,), still=(window,)))

@@ -96,7 +96,7 @@ def _slow_answer(story: Story) -> None:
 
 
 def _silence(story: Story) -> None:
-    story.answers = [answer for answer in story.answers if not 12 * SECOND < answer.began_ns < 16 * SECOND]
+    story.answers = [answer for answer in story.answers if not 12 * SECOND < answer.began_ns < 18 * SECOND]
 
 
 def _late_old_answer(story: Story) -> None:

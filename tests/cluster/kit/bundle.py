@@ -141,8 +141,9 @@ class Bundle:
         """What a command printed in the clone; it must succeed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         roles = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _WHO.items()}
+        outside = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}  # Git alone is asked
         done = subprocess.run(
-            command, cwd=self.folder, env={**os.environ, **roles}, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env={**outside, **roles}, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise CommandError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}{done.stdout}")

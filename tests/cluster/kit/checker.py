@@ -62,7 +62,7 @@ class Bounds:
 
     follow_seconds: float = 2.5
     slow_seconds: float = 5.0
-    silence_seconds: float = 3.0
+    silence_seconds: float = 5.0
     refused: frozenset[str] = frozenset()
     broken: tuple[Window, ...] = ()
     still: tuple[Window, ...] = ()

@@ -58,6 +58,12 @@ class Load:
             self._process.wait(timeout=_STOP_SECONDS)
 
     @property
+    def count(self) -> int:
+        """How many answers have come back so far."""
+        with self._file.open("rb") as file:
+            return sum(1 for _ in file)
+
+    @property
     def answers(self) -> tuple[Answer, ...]:
         """What has come back so far, by when it began."""
         return read_answers(self._file)

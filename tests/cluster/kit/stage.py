@@ -6,6 +6,7 @@ here writes to the environment's namespace but what a scenario breaks on purpose
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -78,7 +79,7 @@ class Stage:
         """Requests from the first moment to the last."""
         address = self.api.ask("GET", f"/api/v1/namespaces/{self.name}/services/front")["spec"]["clusterIP"]
         with Load(f"http://{address}", self.folder / "answers.jsonl", rate) as self.load:
-            self.until(lambda: len(self.load.answers) > rate / 2, "the load runs", 20)
+            self.until(lambda: self.load.count > rate / 2, "the load runs", 20)
             yield
 
     # --- what people do ------------------------------------------------------------------------------------------
@@ -219,6 +220,12 @@ class Stage:
         """The seconds from a moment to the last answer that a release began after it."""
         return (last_began(self.load.answers, self.root(release), after_ns) - after_ns) / SECOND
 
+    def answered_from(self, release: Release, after_ns: int) -> float:
+        """The seconds from a moment to the first good answer that a release began after it."""
+        root = self.root(release)
+        good = (answer for answer in self.load.answers if answer.root == root and not answer.error)
+        return next((answer.began_ns - after_ns) / SECOND for answer in good if answer.began_ns > after_ns)
+
     def moves(self) -> tuple[tuple[int, str], ...]:
         """When the front named another root, and which."""
         return front_moves(tuple(states(self.watcher.events)))
@@ -241,6 +248,8 @@ class Stage:
             AssertionError: with every violation (of many of a rule, the first ones).
         """
         record = self.record
+        known = {root: sorted(names) for root, names in self.closures.items()}
+        (self.folder / "closures.json").write_text(json.dumps(known, indent=2), encoding="utf-8")
         found = violations(record, self.closures, bounds)
         lanes = {answer.lane for answer in record.answers}
         self.timings["requests"] = len(record.answers)
@@ -265,12 +274,12 @@ class Stage:
             time.sleep(1)
 
 
-def opened(stage: Stage, base: Release) -> ExitStack:
+def opened(stage: Stage, base: Release, rate: float = DEFAULT_RATE) -> ExitStack:
     """The stage, open and serving `base`, under load; to be closed by the caller."""
     stack = ExitStack()
     try:
         stack.enter_context(stage.opened(base))
-        stack.enter_context(stage.under_load())
+        stack.enter_context(stage.under_load(rate))
     except BaseException:
         stack.close()
         raise
