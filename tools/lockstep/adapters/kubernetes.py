@@ -1,13 +1,13 @@
 """Kubernetes, reading only: the objects of one namespace and, where asked, what its nodes have free.
 
-The package `kubernetes` takes a second to import, so it is imported when a cluster is really asked. Answers are taken
-as the JSON that they are (`_preload_content=False`): core/cluster reads what it needs and nothing else.
+The package `kubernetes` finds the cluster and proves who asks; answers are taken as the JSON that they are, by path:
+its classes for every kind take two seconds to import and are not needed. core/cluster reads what it needs of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,29 @@ from typing import Any
 
 from lockstep.core.cluster.reading import GATE, parse_state
 from lockstep.core.cluster.state import ClusterState
+from lockstep.core.environment import INSTANCE
 from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.render import Object
 
 _SECONDS = (5, 30)  # to connect, to answer
-_PAGE = 500
-_ARGOCD = "argocd"
+_PAGE = "500"
 _UNKNOWN, _FORBIDDEN, _ABSENT = 401, 403, 404
+# What a namespace holds of ours: path and selector of each list. Source: Kubernetes v1.36, API reference.
+_OWN = {
+    "deployments": ("/apis/apps/v1/namespaces/{}/deployments", ""),
+    "pods": ("/api/v1/namespaces/{}/pods", ""),
+    "services": ("/api/v1/namespaces/{}/services", ""),
+    "configmaps": ("/api/v1/namespaces/{}/configmaps", INSTANCE),
+    "networkpolicies": ("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies", ""),
+    "jobs": ("/apis/batch/v1/namespaces/{}/jobs", GATE),
+    "endpointslices": ("/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices", "kubernetes.io/service-name=front"),
+}
+# What may be absent (an agent that is not installed), or not be shown to this account.
+_AGENTS = {
+    "applications": ("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications", ""),
+    "kustomizations": ("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{}/kustomizations", ""),
+}
+_CAPACITY = {"nodes": ("/api/v1/nodes", ""), "everypod": ("/api/v1/pods", "")}
 
 
 @dataclass(frozen=True)
@@ -44,104 +60,72 @@ class Cluster:
         Raises:
             OutsideError: the cluster cannot be reached, or does not let us read the namespace.
         """
-        lists: dict[str, tuple[Object, ...]] = {}
-        notes: list[str] = []
-        if self._optional(notes, "namespaces", self._namespace_exists) is False:
+        if not self._namespace_exists():
             return ClusterState(self.address, self.namespace, exists=False)
-        for kind, ask in self._own().items():
-            lists[kind] = self._required(kind, ask)
-        wanted = {**self._agents(), **(self._capacity() if capacity else {})}
-        for kind, ask in wanted.items():
-            found = self._optional(notes, kind, ask)
-            if found is not None:
-                lists[kind] = found
+        notes: list[str] = []
+        lists: dict[str, tuple[Object, ...]] = {}
+        for kind, (path, selector) in _OWN.items():
+            with self._wrapped(kind):
+                lists[kind] = self._pages(path, selector)
+        for kind, (path, selector) in {**_AGENTS, **(_CAPACITY if capacity else {})}.items():
+            try:
+                with self._wrapped(kind):
+                    lists[kind] = self._pages(path, selector)
+            except OutsideError as error:
+                if _status(error.__cause__) not in {_FORBIDDEN, _ABSENT}:
+                    raise
+                if _status(error.__cause__) == _FORBIDDEN:
+                    notes.append(f"{kind} may not be listed by this account ({error.fix})")
         return parse_state(self.address, self.namespace, lists, notes)
 
     def last_words(self, pod: str, container: str) -> str:
         """The last lines that a container printed before it ended; empty if nobody has them."""
-        core = self._kinds().CoreV1Api(self.client)
-        for previous in (True, False):
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
+        for previous in ("true", "false"):
             try:
-                given: dict[str, Any] = {"container": container, "previous": previous, "tail_lines": 5}
-                answer = core.read_namespaced_pod_log(
-                    pod, self.namespace, _preload_content=False, _request_timeout=_SECONDS, **given
-                )
+                found = self._get(path, {"container": container, "previous": previous, "tailLines": "5"})
             except _failures():
                 continue
-            text = bytes(answer.data).decode(errors="replace").strip()
+            text = found.decode(errors="replace").strip()
             if text:
                 return text
         return ""
 
-    def _own(self) -> dict[str, Callable[..., Any]]:
-        """What the namespace holds, by kind; one request each."""
-        kinds = self._kinds()
-        core, apps = kinds.CoreV1Api(self.client), kinds.AppsV1Api(self.client)
-        batch, net = kinds.BatchV1Api(self.client), kinds.NetworkingV1Api(self.client)
-        slices = kinds.DiscoveryV1Api(self.client)
-        return {
-            "deployments": self._in_namespace(apps.list_namespaced_deployment),
-            "pods": self._in_namespace(core.list_namespaced_pod),
-            "services": self._in_namespace(core.list_namespaced_service),
-            "configmaps": self._in_namespace(core.list_namespaced_config_map, "lockstep.dev/instance"),
-            "networkpolicies": self._in_namespace(net.list_namespaced_network_policy),
-            "jobs": self._in_namespace(batch.list_namespaced_job, GATE),
-            "endpointslices": self._in_namespace(
-                slices.list_namespaced_endpoint_slice, "kubernetes.io/service-name=front"
-            ),
-        }
+    def _pages(self, path: str, selector: str) -> tuple[Object, ...]:
+        """Every item of a list, page by page, each with its kind."""
+        items: list[Object] = []
+        query = {"limit": _PAGE, **({"labelSelector": selector} if selector else {})}
+        while True:
+            data = json.loads(self._get(path.format(self.namespace), query))
+            kind, version = str(data.get("kind", "")).removesuffix("List"), data.get("apiVersion")
+            items += [{"apiVersion": version, "kind": kind, **item} for item in data.get("items") or []]
+            token = (data.get("metadata") or {}).get("continue")
+            if not token:
+                return tuple(items)
+            query["continue"] = token
 
-    def _agents(self) -> dict[str, Callable[..., Any]]:
-        custom = self._kinds().CustomObjectsApi(self.client)
-        flux, argo = ("kustomize.toolkit.fluxcd.io", "v1"), ("argoproj.io", "v1alpha1")
-        return {
-            "applications": lambda: custom.list_namespaced_custom_object(
-                *argo, _ARGOCD, "applications", _request_timeout=_SECONDS
-            )["items"],
-            "kustomizations": lambda: custom.list_namespaced_custom_object(
-                *flux, self.namespace, "kustomizations", _request_timeout=_SECONDS
-            )["items"],
-        }
-
-    def _capacity(self) -> dict[str, Callable[..., Any]]:
-        core = self._kinds().CoreV1Api(self.client)
-        return {
-            "nodes": lambda: _pages(core.list_node),
-            "everypod": lambda: _pages(
-                core.list_pod_for_all_namespaces, field_selector="status.phase!=Succeeded,status.phase!=Failed"
-            ),
-        }
-
-    def _in_namespace(self, ask: Callable[..., Any], selector: str = "") -> Callable[[], tuple[Object, ...]]:
-        return lambda: _pages(ask, self.namespace, label_selector=selector)
+    def _get(self, path: str, query: dict[str, str]) -> bytes:
+        """The body of an answer; an error of the package for anything but success."""
+        accept = {"Accept": "application/json"}
+        request = self.client.param_serialize(
+            "GET", path, query_params=list(query.items()), header_params=accept, auth_settings=["BearerToken"]
+        )
+        answer = self.client.call_api(*request, _request_timeout=_SECONDS)
+        body = bytes(answer.read())
+        if not 200 <= answer.status < 300:
+            raise _api_error()(status=answer.status, reason=answer.reason, body=body.decode(errors="replace"))
+        return body
 
     def _namespace_exists(self) -> bool:
+        """Whether it does; taken to be there where this account may not ask."""
         try:
-            self._kinds().CoreV1Api(self.client).read_namespace(
-                self.namespace, _preload_content=False, _request_timeout=_SECONDS
-            )
-        except _api_error() as error:
-            if error.status == _ABSENT:
-                return False
-            raise
-        return True
-
-    def _required(self, kind: str, ask: Callable[..., Any]) -> tuple[Object, ...]:
-        with self._wrapped(kind):
-            return tuple(ask())
-
-    def _optional(self, notes: list[str], kind: str, ask: Callable[..., Any]) -> Any:
-        """What is asked; None, with a note where that matters, if it is not there or may not be seen."""
-        try:
-            with self._wrapped(kind):
-                return ask()
+            with self._wrapped("namespaces"):
+                self._get(f"/api/v1/namespaces/{self.namespace}", {})
         except OutsideError as error:
-            status = getattr(error.__cause__, "status", None)
-            if status not in {_FORBIDDEN, _ABSENT}:
+            if _status(error.__cause__) not in {_FORBIDDEN, _ABSENT}:
                 raise
-            if status == _FORBIDDEN:
-                notes.append(f"{kind} may not be listed: {error.fix}")
-            return None
+            return _status(error.__cause__) == _FORBIDDEN
+        return True
 
     @contextmanager
     def _wrapped(self, kind: str) -> Iterator[None]:
@@ -149,7 +133,7 @@ class Cluster:
         try:
             yield
         except _failures() as error:
-            status = getattr(error, "status", None)
+            status = _status(error)
             what = f"cannot read {kind}: {_reason(error)}"
             fix = (
                 f"let this account read them: kubectl auth can-i list {kind} -n {self.namespace}"
@@ -159,12 +143,6 @@ class Cluster:
                 else "see that the cluster answers: kubectl cluster-info"
             )
             raise OutsideError(what, where=f"{self.address}, namespace {self.namespace}", fix=fix) from error
-
-    @staticmethod
-    def _kinds() -> Any:
-        from kubernetes import client  # noqa: PLC0415 - see above
-
-        return client
 
 
 def open_cluster(kubeconfig: str, namespace: str) -> Cluster:
@@ -190,22 +168,6 @@ def open_cluster(kubeconfig: str, namespace: str) -> Cluster:
     return Cluster(client, str(client.configuration.host), namespace)
 
 
-def _pages(ask: Callable[..., Any], *arguments: str, **options: str) -> tuple[Object, ...]:
-    """Every item of a list, page by page."""
-    items: list[Object] = []
-    following: dict[str, str] = {}
-    given = {key: value for key, value in options.items() if value}
-    while True:
-        answer = ask(*arguments, limit=_PAGE, _preload_content=False, _request_timeout=_SECONDS, **given, **following)
-        data = json.loads(answer.data)
-        kind, version = str(data.get("kind", "")).removesuffix("List"), data.get("apiVersion")
-        items += [{"apiVersion": version, "kind": kind, **item} for item in data.get("items") or []]
-        token = (data.get("metadata") or {}).get("continue")
-        if not token:
-            return tuple(items)
-        following = {"_continue": token}
-
-
 def _reason(error: BaseException) -> str:
     """What the API server said, or why it could not be asked, in one line."""
     body = getattr(error, "body", None)
@@ -214,6 +176,10 @@ def _reason(error: BaseException) -> str:
     except (ValueError, TypeError, KeyError):
         said = getattr(error, "reason", None) or error
     return " ".join(str(said).split())[:300]
+
+
+def _status(error: BaseException | None) -> int | None:
+    return getattr(error, "status", None)
 
 
 def _api_error() -> Any:
