@@ -156,10 +156,11 @@ def open_cluster(kubeconfig: str, namespace: str) -> Cluster:
         UsageError: there is no such file, or it is no kubeconfig.
     """
     from kubernetes import config  # noqa: PLC0415 - see above
+    from yaml import YAMLError  # noqa: PLC0415
 
     try:
         client: Any = config.new_client_from_config(config_file=kubeconfig)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError, ValueError, TypeError) as error:
+    except (config.ConfigException, YAMLError, OSError, ValueError, TypeError) as error:
         there = [str(Path(part)) for part in kubeconfig.split(":") if Path(part).is_file()]
         fix = (
             "kubectl config view shows what kubectl reads" if there else "name a file that is there: --kubeconfig FILE"
