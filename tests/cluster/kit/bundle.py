@@ -45,6 +45,7 @@ class Variant:
         config: Variables by component, over those of its component.yaml.
         prompt: thin's prompt.
         code: A line added to model's code; gives model another image.
+        gpu: Whole devices that model asks for.
         is_pushed: Whether the images go to the registry; an image that did not go cannot be pulled.
     """
 
@@ -52,6 +53,7 @@ class Variant:
     config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     prompt: str = PROMPT
     code: str = ""
+    gpu: int = 0
     is_pushed: bool = True
 
 
@@ -174,6 +176,8 @@ class Bundle:
             path = f"components/{component}/component.yaml"
             data = yaml.safe_load((PRISTINE / path).read_text(encoding="utf-8"))
             data["config"] = {**data["config"], **variant.config.get(component, {})}
+            if variant.gpu and component == "model":
+                data["resources"]["gpu"] = variant.gpu
             self._write(path, yaml.safe_dump(data, sort_keys=False))
         self._write("components/thin/prompts/answer.prompt", f"{variant.prompt}\n")
         source = (PRISTINE / "components/model/src/model.py").read_text(encoding="utf-8")

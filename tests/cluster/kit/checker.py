@@ -57,6 +57,7 @@ class Bounds:
         refused: Roots that the front must never name.
         broken: When the served root was broken on purpose: failures and unreadiness of these roots are its meaning.
         still: When no instance may start, stop or restart.
+        idle: When nobody asked.
         least: The fewest answers that prove anything.
     """
 
@@ -66,6 +67,7 @@ class Bounds:
     refused: frozenset[str] = frozenset()
     broken: tuple[Window, ...] = ()
     still: tuple[Window, ...] = ()
+    idle: tuple[Window, ...] = ()
     least: int = 100
 
     def excuses(self, at_ns: int, root: str) -> bool:
@@ -192,8 +194,9 @@ def _silences(case: _Case) -> Iterator[Violation]:
         if answer.lines or answer.lane.startswith("stream"):
             continue
         before, at = last.get(answer.lane, answer.began_ns), answer.began_ns
-        is_broken = any(window.from_ns < at and before < window.to_ns for window in case.bounds.broken)
-        if at - before > case.bounds.silence_seconds * _SECOND and not is_broken:
+        windows = (*case.bounds.broken, *case.bounds.idle)
+        is_meant = any(window.from_ns < at and before < window.to_ns for window in windows)
+        if at - before > case.bounds.silence_seconds * _SECOND and not is_meant:
             yield Violation("answer/gap", at, f"{answer.lane}: no answer for {(at - before) / _SECOND:.2f} s")
         last[answer.lane] = at
 

@@ -84,17 +84,17 @@ class Stage:
 
     # --- what people do ------------------------------------------------------------------------------------------
 
-    def stage(self, *releases: Release, push: bool = True) -> None:
-        """Stages releases. Without `push`, as in the next ones, only in the clone."""
+    def stage(self, *releases: Release, push: bool = True, swap: str = "") -> None:
+        """Stages releases. Without `push`, as in the next ones, only in the clone; `swap`: what does not fit twice."""
         for release in releases:
-            self.bundle.lockstep("stage", self.name, release.version)
+            self.bundle.lockstep("stage", self.name, release.version, *_swap(swap))
             root, closure = self.bundle.closure(self.name, release)
             self.roots[release.version], self.closures[root] = root, closure
         self._done(f"stage {' '.join(release.variant.name for release in releases)}", push=push)
 
-    def promote(self, release: Release, *, push: bool = True) -> str:
+    def promote(self, release: Release, *, push: bool = True, swap: str = "") -> str:
         """The commit of a promote."""
-        commit = str(self.bundle.lockstep("promote", self.name, release.version)["commit"])
+        commit = str(self.bundle.lockstep("promote", self.name, release.version, *_swap(swap))["commit"])
         self._done(f"promote {release.variant.name}", push=push)
         return commit
 
@@ -272,6 +272,10 @@ class Stage:
         while found := differences(self.api, self.name, self.bundle.objects(self.name)):
             assert time.monotonic() < end, "\n".join(["the cluster is not what Git says:", *found, self.said()])
             time.sleep(1)
+
+
+def _swap(component: str) -> list[str]:
+    return ["--swap", component] if component else []
 
 
 def opened(stage: Stage, base: Release, rate: float = DEFAULT_RATE) -> ExitStack:

@@ -13,6 +13,8 @@ NEVER_READY = Variant("never-ready", {"model": {"FAULT": "never-ready"}})
 CRASHING = Variant("crashing", {"model": {"FAULT": "crash"}})
 WRONG = Variant("wrong", {"root": {"FAULT": "wrong"}})  # ready, but its answers are wrong: only the gate can tell
 ABSENT = Variant("absent", code="in an image that was never pushed", is_pushed=False)
+DEVICE = Variant("device", gpu=1)
+OTHER_DEVICE = Variant("other-device", {"model": {"START_SECONDS": "3"}}, gpu=1)
 
 
 def slow(seconds: int) -> Variant:
