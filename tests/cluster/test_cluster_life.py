@@ -175,6 +175,13 @@ def test_a_service_answers_from_outside_and_serves_an_image_volume(started: Mach
     assert "Debian" in started.kubectl("exec", "server", "--", "python", "-c", asked, "http://web/etc/os-release")
 
 
+def test_metrics_can_be_had_for_autoscalers(started: Machine) -> None:
+    done = started.cluster("metrics")
+
+    assert done.returncode == 0, done.stderr
+    assert "node" in started.kubectl("top", "node")
+
+
 def test_a_killed_program_is_started_again(started: Machine) -> None:
     assert started.cluster("kill", "kubelet").returncode == 0
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from supervisor.options import ServerOptions
 
-from cluster import addresses, build, isolation, kind, node_files, node_programs, packages, providers
+from cluster import addresses, build, isolation, kind, metrics, node_files, node_programs, packages, providers
 from cluster.program import Program, program_file, supervisor_file
 from cluster.running import STATE, Running, node_process, note, note_node, running
 from lockstep.core.errors import UsageError
@@ -42,7 +42,7 @@ def test_a_build_is_named_by_its_content_and_nothing_else() -> None:
 def test_every_go_package_is_ours_or_pinned_as_a_tool() -> None:
     text = (Path(build.__file__).parent / "go" / "go.mod").read_text()
     tools = {line.strip() for line in text.partition("\ntool (\n")[2].partition(")")[0].splitlines()}
-    targets = {target for chosen in (build.NODE, *build.FOR_AGENT.values()) for target in chosen}
+    targets = {target for chosen in (build.NODE, [build.METRICS], *build.FOR_AGENT.values()) for target in chosen}
 
     assert {target.package for target in targets if not target.package.startswith("./")} == tools
     for target in targets:
@@ -54,7 +54,8 @@ def test_every_program_of_the_node_is_built_or_comes_in_a_package() -> None:
     built = {name for target in build.NODE for name in (target.name, *target.parts)}
     packaged = {"etcd": "etcd-server", "docker-registry": "docker-registry"}
 
-    for program in (*node_programs.stores(), *node_programs.kubernetes()):
+    built.add(build.METRICS.name)
+    for program in (*node_programs.stores(), *node_programs.kubernetes(), metrics.PROGRAM):
         assert program.command[0] in built or packaged[program.command[0]] in packages.NODE
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cluster import providers
+from cluster import node, providers
 from cluster.control import Supervisor
 from cluster.running import running
 from lockstep.cli.output import show_error
@@ -58,6 +58,13 @@ def status() -> None:
     if cluster.provider == "source":
         for name, state in sorted(Supervisor(_TOP).states().items()):
             print(f"program   {name}: {state.lower()}")
+
+
+@program.command()
+def metrics() -> None:
+    """Add the metrics-server, which a HorizontalPodAutoscaler needs, to the cluster that runs."""
+    node.measure(_TOP, say)
+    say("metrics: can be had, for example with kubectl top node")
 
 
 @program.command()

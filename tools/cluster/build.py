@@ -60,6 +60,7 @@ _ARGOCD = Target(
     ("github.com/argoproj/argo-cd/v3/common.version=3.5.3",),
     ("argocd-application-controller", "argocd-git-ask-pass", "argocd-repo-server"),
 )
+METRICS = Target("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server")
 FOR_AGENT = {
     "argocd": (_HELM, _ARGOCD),
     "flux": (_HELM, Target("kustomize-controller", "github.com/fluxcd/kustomize-controller")),

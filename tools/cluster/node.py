@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cluster import base, build, isolation, node_files, node_programs, packages, pki
+from cluster import base, build, isolation, metrics, node_files, node_programs, packages, pki
 from cluster.addresses import NODE_NAME, REGISTRY
 from cluster.api import ask, is_node_ready
 from cluster.base import Images
 from cluster.control import Supervisor
 from cluster.program import supervisor_file
-from cluster.running import STATE, Running, node_process, note, note_node
+from cluster.running import STATE, Running, node_process, note_node
 from lockstep.adapters import files
 from lockstep.core.errors import OutsideError, UsageError
 
@@ -54,9 +54,7 @@ def up(top: Path, reason: str, agents: tuple[str, ...], say: Say) -> Running:
             raise
     _link(state / "bin", programs)
     _wait("the registry", lambda: base.are_pushed(images, REGISTRY), state)  # the base may be newer than the node
-    cluster = Running("source", reason, state / _ACCESS, REGISTRY, _name("base", images), (), state / "bin")
-    note(top, cluster)
-    return cluster
+    return Running("source", reason, state / _ACCESS, REGISTRY, _name("base", images), (), state / "bin")
 
 
 def down(top: Path) -> None:
@@ -82,10 +80,20 @@ def _start(top: Path, programs: Mapping[str, Path], images: Images, say: Say) ->
     supervisor.start(node_programs.stores())
     _wait("the API server", lambda: ask(access, "/readyz") == b"ok", state)
     supervisor.start(node_programs.kubernetes())
-    _wait("RBAC", lambda: all(ask(access, path, item) for path, item in node_files.OBJECTS.items()), state)
+    _wait("RBAC", lambda: all(ask(access, path, item) for path, item in node_files.OBJECTS), state)
     _wait("the node", lambda: is_node_ready(access, NODE_NAME), state)
     _wait("service accounts", lambda: ask(access, _ACCOUNT) is not None, state)
     say(f"node: ready in {time.monotonic() - begun:.1f} s")
+
+
+def measure(top: Path, say: Say) -> None:
+    """Nothing; the metrics-server runs in the node, and what it measures can be had."""
+    state = top / STATE
+    _link(state / "bin", build.built([build.METRICS], say))
+    Supervisor(top).start([metrics.PROGRAM])
+    access = state / _ACCESS
+    _wait("metrics", lambda: all(ask(access, path, item) for path, item in metrics.OBJECTS), state)
+    _wait("metrics", lambda: b'"usage"' in (ask(access, f"{metrics.PATH}/nodes") or b""), state)
 
 
 def _write(state: Path, pause: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cluster import metrics
 from cluster.addresses import ALL, API, NODE, NODE_NAME, PODS, REGISTRY
 
 _ETC, _PKI = "/run/lockstep/etc", "/run/lockstep/pki"
@@ -17,6 +18,7 @@ USERS = {
     "kubelet": (f"system:node:{NODE_NAME}", "system:nodes"),
     "kube-proxy": ("system:kube-proxy", ""),
     "coredns": ("lockstep:coredns", ""),
+    "metrics-server": (metrics.USER, ""),
 }
 
 
@@ -158,17 +160,23 @@ _COREFILE = f"""\
 """
 # Made once the API server answers, at these paths: what CoreDNS may read.
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
-OBJECTS: dict[str, dict[str, Any]] = {
-    f"{_RBAC}/clusterroles": {
-        "metadata": {"name": "lockstep:coredns"},
-        "rules": [
-            {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-        ],
-    },
-    f"{_RBAC}/clusterrolebindings": {
-        "metadata": {"name": "lockstep:coredns"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "lockstep:coredns"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USERS["coredns"][0]}],
-    },
-}
+OBJECTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        f"{_RBAC}/clusterroles",
+        {
+            "metadata": {"name": "lockstep:coredns"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
+                {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+            ],
+        },
+    ),
+    (
+        f"{_RBAC}/clusterrolebindings",
+        {
+            "metadata": {"name": "lockstep:coredns"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "lockstep:coredns"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USERS["coredns"][0]}],
+        },
+    ),
+)

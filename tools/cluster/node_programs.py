@@ -62,4 +62,9 @@ def _api_server() -> tuple[str, ...]:
         # Logs, exec and port-forward go to the kubelet by its address: no name of the node is known anywhere.
         "--kubelet-preferred-address-types=InternalIP",
         *(f"--kubelet-client-certificate={PKI}/admin.crt", f"--kubelet-client-key={PKI}/admin.key"),
+        # Who asked is handed on to the servers of further APIs (metrics) in headers, as in every cluster.
+        *(f"--requestheader-client-ca-file={PKI}/ca.crt", "--requestheader-allowed-names=lockstep-aggregator"),
+        *("--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group"),
+        *("--requestheader-extra-headers-prefix=X-Remote-Extra-", f"--proxy-client-cert-file={PKI}/aggregator.crt"),
+        f"--proxy-client-key-file={PKI}/aggregator.key",
     )

@@ -12,9 +12,10 @@ _NEW = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "
 
 
 def make(folder: Path) -> None:
-    """Nothing; the folder then holds ca, api and admin, each with .crt and .key, and sa.key.
+    """Nothing; the folder then holds ca, api, admin and aggregator, each with .crt and .key, and sa.key.
 
-    `admin` is what the API server shows to the kubelet; sa.key signs the tokens of service accounts.
+    `admin` is what the API server shows to the kubelet, `aggregator` to servers of further APIs;
+    sa.key signs the tokens of service accounts.
     """
     files.put_folder(folder)
     folder.chmod(0o700)
@@ -23,6 +24,7 @@ def make(folder: Path) -> None:
     _openssl(folder, "req", "-x509", *_NEW, *authority)
     _signed(folder, "api", "/CN=kube-apiserver", f"subjectAltName={_NAMES},IP:127.0.0.1,IP:{NODE},IP:{API_SERVICE}")
     _signed(folder, "admin", "/O=system:masters/CN=lockstep-admin", "extendedKeyUsage=clientAuth")
+    _signed(folder, "aggregator", "/CN=lockstep-aggregator", "extendedKeyUsage=clientAuth")
 
 
 def _signed(folder: Path, name: str, subject: str, extension: str) -> None:
