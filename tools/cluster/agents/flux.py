@@ -10,10 +10,10 @@ from urllib.request import urlopen
 
 from cluster.addresses import NODE
 from cluster.agents.objects import Manifest, apply, manifests, module_folder, pinned_folder
-from cluster.agents.source import PORT
 from cluster.program import Program
 from lockstep.core.errors import OutsideError
 
+PORT = 9790  # of the stand-in for the source-controller
 NAMESPACE = "flux-system"
 KUSTOMIZATIONS = ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations")
 PROGRAMS = ("flux-source", "kustomize-controller")
@@ -27,12 +27,17 @@ _SOURCE_KINDS = ("buckets", "externalartifacts", "gitrepositories", "ocireposito
 
 
 def objects(module: Path, source: Path) -> list[Manifest]:
-    """Namespace and CRDs of Flux, from the manifests of its modules."""
+    """Namespace and CRDs of Flux, from the manifests of its modules; a GitRepository may name a local folder too."""
     crds = Path("config") / "crd" / "bases"
     names = [source / crds / f"source.toolkit.fluxcd.io_{kind}.yaml" for kind in _SOURCE_KINDS]
     own = module / crds / "kustomize.toolkit.fluxcd.io_kustomizations.yaml"
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    return [namespace, *manifests([own, *names])]
+    return [namespace, *(_local(item) for item in manifests([own, *names]))]
+
+
+def _local(crd: Manifest) -> Manifest:
+    """A CRD whose urls may be file://, which the stand-in reads; Flux's own reads http, https and ssh."""
+    return dict(json.loads(json.dumps(crd).replace("^(http|https|ssh)://", "^(file|http|https|ssh)://")))
 
 
 def programs(kubeconfig: Path, work: Path) -> tuple[Program, ...]:

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from cluster.agents.flux import PORT
 from cluster.agents.objects import custom_objects
 from lockstep.adapters import files, process
 from lockstep.core.errors import LockstepError, OutsideError
 
 KIND = ("source.toolkit.fluxcd.io", "v1", "gitrepositories")
-PORT = 9790
+
 _KEPT = 3  # archives per repository: the newest, and those that a slow reader may still be fetching
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
