@@ -13,7 +13,7 @@ from lockstep.core.cluster.preflight import Move, preflight
 from lockstep.core.cluster.readiness import readiness
 from lockstep.core.cluster.state import ClusterState
 from lockstep.core.errors import Finding, OutsideError, Refused
-from lockstep.verbs.asking import Asking, Patience, refuse_unfit, trailers, wait_for
+from lockstep.verbs.asking import Asking, Patience, refuse_unfit, wait_for
 from unit.test_core_compose import ids
 from unit.test_core_environment import BOTH, MOVED, SECOND
 
@@ -74,8 +74,8 @@ def test_an_unfit_cluster_stops_it_and_a_reason_goes_on() -> None:
     assert [one.rule for one in caught.value.findings] == ["preflight/absent"]
     assert "--despite" in caught.value.what
     assert said[-1].startswith("despite preflight/absent")
-    assert trailers(given) == {"Despite": "the old one is down"}
-    assert trailers(asking(READY)) == trailers(None) == {}
+    assert given.trailers == {"Despite": "the old one is down"}
+    assert asking(READY).trailers == {}
 
 
 def test_a_cluster_that_does_not_answer_stops_it_unless_a_person_goes_on() -> None:

@@ -48,6 +48,11 @@ class Asking:
     despite: str = ""
     patience: Patience | None = None
 
+    @property
+    def trailers(self) -> dict[str, str]:
+        """What the commit says of a person's decision."""
+        return {"Despite": " ".join(self.despite.split())} if self.despite else {}
+
 
 def refuse_unfit(asking: Asking | None, move: Move, check: Check, say: Say) -> ClusterState | None:
     """The cluster's state, once nothing speaks against a move or a person goes on despite it; None without a cluster.
@@ -74,11 +79,6 @@ def refuse_unfit(asking: Asking | None, move: Move, check: Check, say: Say) -> C
     for finding in found:
         say(f"despite {finding.rule}: {finding.what}")
     return state
-
-
-def trailers(asking: Asking | None) -> dict[str, str]:
-    """What the commit says of a person's decision."""
-    return {"Despite": " ".join(asking.despite.split())} if asking and asking.despite else {}
 
 
 def _unpullable(asking: Asking, move: Move, say: Say) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lockstep.core.bindings import refuse_unknown
 from lockstep.core.compose import compose
@@ -12,9 +13,10 @@ from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, form
 from lockstep.core.flux import overlaid
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
-from lockstep.verbs.asking import Asking
-from lockstep.verbs.asking import trailers as decision
 from lockstep.verbs.workspace import Workspace, below, templates_at
+
+if TYPE_CHECKING:
+    from lockstep.verbs.asking import Asking
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def write_environment(
     versions = (Version(trailers["Release"]),) if "Release" in trailers else ()
     if not changes or writing.dry:
         return Edited(verb, old.name, changes, None, said, versions)
-    words = {"Environment": old.name, **trailers, **decision(writing.asking)}
+    words = {"Environment": old.name, **trailers, **(writing.asking.trailers if writing.asking else {})}
     commit = workspace.write(changes, message(said, words), remote=writing.remote)
     return Edited(verb, old.name, changes, commit, said, versions)
 
