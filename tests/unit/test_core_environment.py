@@ -149,11 +149,25 @@ def test_stage_and_promote_edit_no_file_in_common() -> None:
     assert not staged & promoted
 
 
-def test_promote_again_of_a_root_whose_gate_is_there_moves_the_pointer_only() -> None:
+def test_promote_again_of_a_root_whose_gate_is_there_asks_nothing_anew() -> None:
     back = promote(MOVED, FIRST)
 
-    assert _folders(MOVED, back) == {"front", "Chart.yaml"}
-    assert back.front == SERVING.front
+    assert _folders(MOVED, back) == {"front", "gates", "Chart.yaml"}
+    assert back.front is not None
+    assert SERVING.front is not None
+    assert back.front.in_wave(0) == SERVING.front.in_wave(0)
+    assert {root: gate.in_wave(0) for root, gate in back.gates.items()} == {
+        root: gate.in_wave(0) for root, gate in MOVED.gates.items()
+    }
+
+
+def test_the_front_comes_right_after_its_own_gate_and_before_all_others() -> None:
+    """A gate that failed is never healthy again: what comes after it waits for ever."""
+    for moved in (SERVING, MOVED, promote(MOVED, FIRST), promote(promote(MOVED, FIRST), SECOND)):
+        assert moved.front is not None
+        own = moved.gates[moved.front.root].wave
+        assert moved.front.wave == own + 1
+        assert all(gate.wave > own + 1 for root, gate in moved.gates.items() if root != moved.front.root)
 
 
 def test_the_reverse_of_a_promote_gives_what_was_before_also_after_a_later_stage() -> None:

@@ -26,6 +26,7 @@ class Local:
     bundle: Path
     environment: str
     since: str = "the revert was seen"
+    reach: tuple[str, ...] = ()
     runner: subprocess.Popen[bytes] | None = None
 
     def settle(self) -> None:

@@ -36,6 +36,7 @@ class OnCluster:
     cluster: Running
     agent: str
     since: str = "the push began"
+    reach: tuple[str, ...] = ("--plain-http",)
 
     def settle(self) -> None:
         """The clone's images come from the cluster's registry, on its base image; its origin is a bare repository."""
@@ -53,7 +54,7 @@ class OnCluster:
 
     def released(self, version: str) -> None:
         """Pushes the release's images; what is there already is not sent again."""
-        command = [sys.executable, "-m", "lockstep.cli.main", "push", version, "--plain-http", "-o", "json"]
+        command = [sys.executable, "-m", "lockstep.cli.main", "push", version, *self.reach, "-o", "json"]
         self._run(command)
 
     def committed(self) -> None:

@@ -15,9 +15,11 @@ class Place(Protocol):
 
     Attributes:
         since: What a way back is measured from, in words.
+        reach: Options with which `lockstep release` and `lockstep push` reach its registry.
     """
 
     since: str
+    reach: tuple[str, ...]
 
     def settle(self) -> None:
         """Edits the clone's lockstep.yaml for this place, before the first release; the caller commits."""

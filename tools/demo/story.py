@@ -77,7 +77,7 @@ def _first(scene: Scene, report: Report) -> None:
 
 
 def _release(scene: Scene, report: Report, version: str, title: str) -> dict[str, Any]:
-    made = scene.lockstep("release", version)
+    made = scene.lockstep("release", version, *scene.place.reach)
     why = sorted(
         {
             change["component"]

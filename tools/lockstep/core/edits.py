@@ -57,10 +57,15 @@ def stage(environment: Environment, rendered: Rendered, chart: Files) -> Environ
 
 
 def promote(environment: Environment, rendered: Rendered) -> Environment:
-    """The environment with the root's gate added if absent and the front moved to it."""
-    gates = {rendered.root: rendered.gate, **environment.gates}
+    """The environment with the root's gate added if absent, asked before all others, and the front moved to it."""
+    gate, others = environment.gates.get(rendered.root, rendered.gate), dict(environment.gates)
+    others.pop(rendered.root, None)
+    if any(other.wave <= gate.wave for other in others.values()):
+        gate = gate.in_wave(replace(environment, gates=others).next_wave)
+    gates = {**others, rendered.root: gate}
     chart = {**environment.chart, CHART_FILE: _chart_of(environment, rendered.version)}
-    return replace(environment, gates=MappingProxyType(gates), front=rendered.front, chart=MappingProxyType(chart))
+    front = rendered.front.in_wave(gate.wave + 1)
+    return replace(environment, gates=MappingProxyType(gates), front=front, chart=MappingProxyType(chart))
 
 
 def retire(environment: Environment, kept_roots: Iterable[InstanceId]) -> Environment:

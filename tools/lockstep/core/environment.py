@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lockstep.core.bindings import Bindings, parse_bindings
@@ -25,6 +25,9 @@ HOLD_FILE = "hold.yaml"
 SERVES = "lockstep.dev/serves"
 RELEASE = "lockstep.dev/release"
 INSTANCE = "lockstep.dev/instance"
+WAVE = "argocd.argoproj.io/sync-wave"
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_FIRST_WAVE = 100_000  # of an environment's first gate; each promote takes two, counting down
 
 
 @dataclass(frozen=True, order=True)
@@ -49,6 +52,15 @@ class Front:
         """The root that serves; exactly one for now."""
         return self.routes[0].root
 
+    @property
+    def wave(self) -> int:
+        """When an agent that counts in waves moves it."""
+        return _wave(self.objects)
+
+    def in_wave(self, wave: int) -> Front:
+        """The front as an agent that counts in waves applies it in this one."""
+        return replace(self, objects=in_wave(self.objects, wave))
+
     def file(self) -> bytes:
         """The bytes of front/front.yaml."""
         return format_objects(self.objects, "written by lockstep; do not edit, run: lockstep promote")
@@ -60,6 +72,15 @@ class Gate:
 
     root: InstanceId
     objects: tuple[Object, ...]
+
+    @property
+    def wave(self) -> int:
+        """When an agent that counts in waves asks it: the later a root was promoted, the earlier."""
+        return _wave(self.objects)
+
+    def in_wave(self, wave: int) -> Gate:
+        """The gate as it is asked in this wave."""
+        return replace(self, objects=in_wave(self.objects, wave))
 
     def file(self) -> bytes:
         """The bytes of gates/<root>.yaml."""
@@ -116,6 +137,13 @@ class Environment:
     def missing(self, root: InstanceId) -> tuple[InstanceId, ...]:
         """What a root reaches that is not in the environment."""
         return tuple(name for name in self.closure(root) if name not in self.instances)
+
+    @property
+    def next_wave(self) -> int:
+        """A wave before those of all gates, with room for the front behind it. So the front waits for its own gate
+        and for no older one: a gate that failed would hold every later promote.
+        """
+        return min((gate.wave for gate in self.gates.values()), default=_FIRST_WAVE + 2) - 2
 
     @property
     def roots(self) -> tuple[InstanceId, ...]:
@@ -188,6 +216,22 @@ def parse_front(data: bytes, where: str) -> Front:
             f"restore it from Git: git log -- {where}",
         )
         raise Refused(f"{where} is not a front", [finding]) from error
+
+
+def _wave(objects: tuple[Object, ...]) -> int:
+    metadata = objects[0].get("metadata") if objects else None
+    noted = str(((metadata or {}).get("annotations") or {}).get(WAVE, ""))
+    return int(noted) if _NUMBER.fullmatch(noted) else _FIRST_WAVE
+
+
+def in_wave(objects: tuple[Object, ...], wave: int) -> tuple[Object, ...]:
+    """Objects with another wave in their metadata; nothing that runs is changed by it."""
+    made = []
+    for item in objects:
+        metadata = dict(item.get("metadata") or {})
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), WAVE: str(wave)}
+        made.append({**item, "metadata": metadata})
+    return tuple(made)
 
 
 def _instance_id(text: str, where: str) -> InstanceId:

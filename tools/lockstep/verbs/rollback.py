@@ -119,8 +119,13 @@ def _restored(now: Environment, then: Environment, root: InstanceId) -> Environm
 
 
 def _moved(now: Environment, then: Environment, root: InstanceId, hold: str) -> Environment:
-    """The environment with the front, the gate and the chart's version as they were."""
-    gates = {root: then.gates[root], **now.gates} if root in then.gates else now.gates
+    """The environment with the front, the gate and the chart's version as they were.
+
+    Gates of what was promoted since go, as in a plain revert: an agent would ask them before it moves the front.
+    """
+    own = {root: then.gates[root]} if root in then.gates else {}
+    since = min((gate.wave for gate in own.values()), default=0)
+    gates = {**{name: gate for name, gate in now.gates.items() if gate.wave > since}, **own}
     chart: dict[str, bytes] = {**now.chart, CHART_FILE: then.chart[CHART_FILE]}
     if hold:
         chart[HOLD_FILE] = (

@@ -82,11 +82,20 @@ def front_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     if front.root not in environment.gates:
         what = f"there is no gate of its root {front.root}, so it moved without being asked anything"
         yield Finding("front/gate", where, what, f"git log -- releases/{environment.name}/gates", name)
+    elif _is_out_of_turn(environment, front):
+        what = "an agent that counts in waves would move it before its own gate, or only after another root's"
+        yield Finding("front/wave", where, what, restore, name)
     closure = environment.closure(front.root)
     if tuple(sorted(front.serves)) != closure:
         what = f"it says that {_names(front.serves)} serve, its root reaches {_names(closure)}"
         yield Finding("front/serves", where, what, restore, name)
     yield from _release_findings(environment, front, facts, where)
+
+
+def _is_out_of_turn(environment: Environment, front: Front) -> bool:
+    """Whether the front does not come right after its own gate and before all others."""
+    others = [gate.wave for root, gate in environment.gates.items() if root != front.root]
+    return front.wave != environment.gates[front.root].wave + 1 or any(wave <= front.wave for wave in others)
 
 
 def _release_findings(environment: Environment, front: Front, facts: Facts, where: str) -> Iterator[Finding]:
