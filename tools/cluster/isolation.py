@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shlex
 import signal
@@ -47,6 +48,9 @@ mkdir -p /run/lockstep /run/lock /run/etcd /run/lib
 mount --bind {shlex.quote(str(state))} /run/lockstep
 mount -t tmpfs -o mode=755 tmpfs /run/lib
 mkdir /run/lib/cni /run/lib/kubelet
+case $(stat --file-system --format %T /run/lockstep/containerd) in
+  overlayfs) mount -t tmpfs tmpfs /run/lockstep/containerd ;; # images are overlays too, and those do not nest
+esac
 for folder in /var/lib/*/; do
   name=$(basename "$folder")
   [ -d "/run/lib/$name" ] || {{ mkdir "/run/lib/$name"; mount --rbind "$folder" "/run/lib/$name"; }}
@@ -80,13 +84,17 @@ def launch(state: Path) -> int:
             env={"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"},
             start_new_session=True,
         )
-    with outer.stdin or contextlib.nullcontext() as line:
-        first = _first_process(outer)
-        for group in groups:  # else it would end, or be limited, with the session that started it
-            (group / "cgroup.procs").write_text(str(first), encoding="ascii")
-        connect(first)
-        if line:
-            line.write(b"go\n")
+    try:
+        with outer.stdin or contextlib.nullcontext() as line:
+            first = _first_process(outer)
+            for group in groups:  # else it would end, or be limited, with the session that started it
+                (group / "cgroup.procs").write_text(str(first), encoding="ascii")
+            connect(first, state)
+            if line:
+                line.write(b"go\n")
+    except BaseException:
+        outer.kill()
+        raise
     return first
 
 
@@ -97,16 +105,15 @@ def _first_process(outer: subprocess.Popen[bytes]) -> int:
         if found := Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text(encoding="ascii").split():
             return int(found[0])
         time.sleep(0.01)
-    outer.kill()
     raise OutsideError("unshare could not make namespaces", where=".lockstep/cluster/log/boot.log", fix="run as root")
 
 
-def connect(pid: int) -> None:
+def connect(pid: int, state: Path) -> None:
     """Nothing; a cable joins this machine to the network of a process, with a route to everything in it."""
     inside = ["nsenter", f"--net=/proc/{pid}/ns/net", "ip"]
     process.checked(["ip", "link", "add", LINK, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
+    process.checked(["ip", "link", "set", LINK, "alias", _owner_name(state), "up"])
     process.checked(["ip", "address", "add", f"{MACHINE}/{CABLE}", "dev", LINK])
-    process.checked(["ip", "link", "set", LINK, "up"])
     process.checked([*inside, "link", "set", "lo", "up"])
     process.checked([*inside, "address", "add", f"{NODE}/{CABLE}", "dev", "eth0"])
     process.checked([*inside, "link", "set", "eth0", "up"])
@@ -121,24 +128,42 @@ def refuse_second(state: Path) -> None:
     Raises:
         UsageError: the cable is there.
     """
-    if process.run(["ip", "link", "show", LINK]).code == 0:
+    owner = _owner()
+    if owner is not None:
         raise UsageError(
-            f"a cluster runs on this machine already (interface {LINK}), not for this clone",
-            where=str(state),
+            f"a cluster runs on this machine already, that of {owner or 'nobody known'}",
+            where=f"interface {LINK}, wanted for {state}",
             fix=f"make cluster-down in that clone, or if it is gone: ip link delete {LINK}",
         )
 
 
-def end(state: Path, pid: int) -> None:
-    """Nothing; the node has ended, with everything in it. A node that is gone already is fine."""
-    if pid:
+def end(state: Path) -> None:
+    """Nothing; the node has ended, with everything in it. A node that is gone already is fine.
+
+    It is found by its control group, so that one whose notes were deleted ends as well.
+    """
+    for pid in _members(state):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        until = time.monotonic() + 20
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-            time.sleep(0.02)
-    process.run(["ip", "link", "delete", LINK])  # the kernel would do it a little later
     _remove_groups(state)
+    if _owner() == _owner_name(state):
+        process.run(["ip", "link", "delete", LINK])  # the kernel would do it a little later
+
+
+def _owner_name(state: Path) -> str:
+    return str(state)[-200:]  # an interface's alias has up to 255 bytes
+
+
+def _owner() -> str | None:
+    """The alias of the cable in this network namespace: whose it is. None where there is none."""
+    said = process.run(["ip", "-json", "link", "show", LINK])
+    return str(json.loads(said.stdout)[0].get("ifalias", "")) if said.code == 0 else None
+
+
+def _members(state: Path) -> list[int]:
+    """Every process of the node, those of its pods too."""
+    lists = [path for group in _groups(state) for path in group.rglob("cgroup.procs")]
+    return sorted({int(pid) for path in lists for pid in path.read_text(encoding="ascii").split()})
 
 
 def group_of(state: Path) -> str:
@@ -170,7 +195,7 @@ def _make_groups(state: Path) -> list[Path]:
 
 
 def _remove_groups(state: Path) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     for group in _groups(state):
         while group.exists():
             for folder, _, _ in os.walk(group, topdown=False):

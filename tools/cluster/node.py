@@ -63,9 +63,7 @@ def down(top: Path) -> None:
     The registry's content and the logs stay in the state folder. A node that is not there is fine.
     """
     state = top / STATE
-    pid = node_process(top)
-    if pid or (state / "node.json").exists():
-        isolation.end(state, pid)
+    isolation.end(state)
     _clear(state)
 
 
