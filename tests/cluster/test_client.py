@@ -24,6 +24,23 @@ from cluster.running import Running
 from tiny import _GIT, Tiny, tiny_bundle
 
 TOP = Path(__file__).resolve().parents[2]
+PATIENT_GATE = '''\
+"""Asks the root until it answers."""
+
+import os
+import time
+import urllib.request
+
+until = time.monotonic() + float(os.environ["GATE_DEADLINE_SECONDS"])
+while True:
+    try:
+        urllib.request.urlopen(os.environ["ROOT_URL"], timeout=2).read()
+        break
+    except OSError:
+        if time.monotonic() > until:
+            raise
+        time.sleep(0.2)
+'''
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -219,9 +236,7 @@ def test_a_crash_is_said_with_its_exit_code_and_last_words(serving: Place) -> No
 
 def test_what_finds_no_node_is_refused_and_says_what_would_make_room(serving: Place) -> None:
     serving.tiny.git("checkout", "-q", "v1.1.0", "--", "components/model/src/model.py")
-    serving.tiny.replace(
-        "components/model/component.yaml", "description: Knows.", "description: Knows.\nconfig: {A: b}"
-    )
+    serving.tiny.replace("components/model/component.yaml", "description: Knows.", "description: Knows.\ngrace: 20")
     serving.release("1.3.0")
     serving.bind(model={"resources": {"cpu": "64"}})
 
@@ -234,8 +249,7 @@ def test_what_finds_no_node_is_refused_and_says_what_would_make_room(serving: Pl
 
 def test_a_pod_fewer_than_what_serves_stops_a_promote_and_a_reason_goes_on(serving: Place) -> None:
     serving.lockstep("stage", "staging", "1.3.0", "--wait=120")
-    serves = yaml.safe_load((serving.tiny.folder / "releases/staging/front/front.yaml").read_text())
-    old = next(one for one in serves["metadata"]["annotations"]["lockstep.dev/serves"].split(",") if "model" in one)
+    old = served_model(serving)
     path = f"releases/staging/instances/{old}.yaml"
     serving.tiny.replace(path, "replicas: 1", "replicas: 2")
     serving.tiny.commit("two pods")
@@ -258,6 +272,57 @@ def test_retire_refuses_while_the_cluster_still_serves_what_goes(serving: Place)
     said = serving.lockstep("retire", "staging", code=1)
 
     assert "retire/front" in said
+
+
+@pytest.fixture
+def one_gpu(place: Place) -> Iterator[str]:
+    """The node with one GPU that is not there: an extended resource is a number that the scheduler counts."""
+    node = place.kubectl("get", "nodes", "--output=jsonpath={.items[0].metadata.name}")
+    path = "/status/capacity/nvidia.com~1gpu"
+    how = ("--subresource=status", "--type=json")
+    place.kubectl(
+        "patch", "node", node, *how, json.dumps([{"op": "add", "path": path, "value": "1"}]).join(["--patch=", ""])
+    )
+    yield node
+    place.kubectl("patch", "node", node, *how, json.dumps([{"op": "remove", "path": path}]).join(["--patch=", ""]))
+
+
+@pytest.mark.usefixtures("one_gpu")
+def test_what_does_not_fit_twice_is_swapped_forth_and_back(serving: Place) -> None:
+    place = serving
+    place.tiny.write("components/front-door/src/front_door_gate.py", PATIENT_GATE)
+    place.tiny.replace("components/model/component.yaml", "kind: service", "kind: service\nconfig: {SWAP: a}")
+    place.bind(model={"resources": {"cpu": "10m", "memory": "48Mi", "gpu": 1}})
+    place.release("1.4.0")
+    place.lockstep("stage", "staging", "1.4.0", "--wait=120")
+    place.lockstep("promote", "staging", "1.4.0", "--wait=60")
+    old = served_model(place)
+    place.tiny.replace("components/model/component.yaml", "{SWAP: a}", "{SWAP: b}")
+    place.release("1.5.0")
+
+    refused = place.lockstep("stage", "staging", "1.5.0", code=1)
+    staged = place.lockstep("stage", "staging", "1.5.0", "--swap", "model", "--prefetch", "--wait=60")
+    unswapped = place.lockstep("promote", "staging", "1.5.0", code=1)
+    forth = place.lockstep("promote", "staging", "1.5.0", "--swap", "model", "--wait=120")
+    new = served_model(place)
+    between = {one["id"]: one["condition"] for one in place.status()["instances"]}
+    back = place.lockstep("rollback", "staging", "--wait=120")
+
+    assert "--swap model" in refused
+    assert "asks for nvidia.com/gpu 1, 0 free" in refused
+    assert "prefetched 1.5.0" in staged
+    assert place.kubectl("get", "pods", "--selector=lockstep.dev/prefetch", "--output=name") == ""
+    assert "promote/standby" in unswapped
+    assert "every request that needs model fails, for about" in forth
+    assert (between[old], between[new]) == ("standby", "warm")
+    assert "cost:" in back
+    assert served_model(place) == old
+
+
+def served_model(place: Place) -> str:
+    text = (place.tiny.folder / "releases/staging/front/front.yaml").read_text(encoding="utf-8")
+    serves = yaml.safe_load(text)["metadata"]["annotations"]["lockstep.dev/serves"]
+    return next(one for one in serves.split(",") if one.startswith("model-"))
 
 
 def test_a_cluster_that_cannot_be_reached_is_an_outside_failure_and_a_wrong_file_is_usage(

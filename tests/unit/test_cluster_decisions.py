@@ -224,6 +224,14 @@ def test_a_selector_that_no_node_has_is_said() -> None:
     assert unplaced([NodeState("n", {"gpu": "a100"}, {"cpu": 10})], [ask]) == ()
 
 
+def test_a_taint_keeps_away_what_does_not_ask_for_its_resource() -> None:
+    node = NodeState("gpu", {}, {"cpu": 10, GPU: 1000}, (GPU,))
+    plain, large = Ask(LLM, {"cpu": 1}, (), 1), Ask(LLM, {"cpu": 1, GPU: 1000}, (), 1)
+
+    assert unplaced([node], [plain]) == (plain,)
+    assert unplaced([node], [large]) == ()
+
+
 sizes = st.dictionaries(st.sampled_from(["cpu", "memory", GPU]), st.integers(0, 5), min_size=1)
 
 

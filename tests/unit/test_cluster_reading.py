@@ -107,9 +107,10 @@ def test_what_a_node_has_free_is_what_its_pods_leave_of_it() -> None:
     found = live(SERVING).nodes({"nvidia.com/gpu": "2"}, {"name": "off", "spec": {"unschedulable": True}}, tainted)
     asked = [requests_of(pod["spec"]) for pod in found.lists["pods"]]
 
-    (node,) = found.state().nodes or ()
+    node, away = found.state().nodes or ()
 
-    assert node.name == "one"
+    assert (node.name, node.taints) == ("one", ())
+    assert (away.name, away.taints) == ("tainted", ("x",))
     assert node.free["cpu"] == 4000 - sum(one["cpu"] for one in asked)
     assert node.free["pods"] == 110_000 - 1000 * len(asked)
     assert node.free["nvidia.com/gpu"] == 2000

@@ -65,11 +65,11 @@ class Cluster:
         notes: list[str] = []
         lists: dict[str, tuple[Object, ...]] = {}
         for kind, (path, selector) in _OWN.items():
-            with self._wrapped(kind):
+            with self.wrapped(kind):
                 lists[kind] = self._pages(path, selector)
         for kind, (path, selector) in {**_AGENTS, **(_CAPACITY if capacity else {})}.items():
             try:
-                with self._wrapped(kind):
+                with self.wrapped(kind):
                     lists[kind] = self._pages(path, selector)
             except OutsideError as error:
                 if _status(error.__cause__) not in {_FORBIDDEN, _ABSENT}:
@@ -105,21 +105,25 @@ class Cluster:
             query["continue"] = token
 
     def _get(self, path: str, query: dict[str, str]) -> bytes:
+        return self.send("GET", path, query)
+
+    def send(self, method: str, path: str, query: dict[str, str], body: Object | None = None) -> bytes:
         """The body of an answer; an error of the package for anything but success."""
-        accept = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         request = self.client.param_serialize(
-            "GET", path, query_params=list(query.items()), header_params=accept, auth_settings=["BearerToken"]
-        )
+            method, path, query_params=list(query.items()), header_params=headers, body=body,
+            auth_settings=["BearerToken"],
+        )  # fmt: skip
         answer = self.client.call_api(*request, _request_timeout=_SECONDS)
-        body = bytes(answer.read())
+        found = bytes(answer.read())
         if not 200 <= answer.status < 300:
-            raise _api_error()(status=answer.status, reason=answer.reason, body=body.decode(errors="replace"))
-        return body
+            raise _api_error()(status=answer.status, reason=answer.reason, body=found.decode(errors="replace"))
+        return found
 
     def _namespace_exists(self) -> bool:
         """Whether it does; taken to be there where this account may not ask."""
         try:
-            with self._wrapped("namespaces"):
+            with self.wrapped("namespaces"):
                 self._get(f"/api/v1/namespaces/{self.namespace}", {})
         except OutsideError as error:
             if _status(error.__cause__) not in {_FORBIDDEN, _ABSENT}:
@@ -128,21 +132,22 @@ class Cluster:
         return True
 
     @contextmanager
-    def _wrapped(self, kind: str) -> Iterator[None]:
-        """Turns what the package raises into an error with its place and its fix."""
+    def wrapped(self, what: str) -> Iterator[None]:
+        """Turns what the package raises into an error with its place and its fix; `what` was to be done or read."""
         try:
             yield
         except _failures() as error:
             status = _status(error)
-            what = f"cannot read {kind}: {_reason(error)}"
+            verb, right = (what, "create pods") if " " in what else (f"read {what}", f"list {what}")
             fix = (
-                f"let this account read them: kubectl auth can-i list {kind} -n {self.namespace}"
+                f"let this account do that: kubectl auth can-i {right} -n {self.namespace}"
                 if status == _FORBIDDEN
                 else "renew the credentials of the kubeconfig: kubectl auth whoami"
                 if status == _UNKNOWN
                 else "see that the cluster answers: kubectl cluster-info"
             )
-            raise OutsideError(what, where=f"{self.address}, namespace {self.namespace}", fix=fix) from error
+            place = f"{self.address}, namespace {self.namespace}"
+            raise OutsideError(f"cannot {verb}: {_reason(error)}", where=place, fix=fix) from error
 
 
 def open_cluster(kubeconfig: str, namespace: str) -> Cluster:

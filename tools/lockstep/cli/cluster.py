@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lockstep.cli.output import say
 from lockstep.core.names import ComponentName, EnvironmentName
+from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -122,6 +124,22 @@ def asking_of(workspace: Workspace, name: EnvironmentName, ask: Ask) -> Asking |
     patience = Patience(ask.wait, time.monotonic, time.sleep) if ask.wait is not None else None
     stores = own_stores(workspace, plain_http=ask.plain_http)
     return Asking(cluster_of(workspace, name, ask.kubeconfig), pull_problems(stores), ask.despite, patience)
+
+
+def fetch(workspace: Workspace, name: EnvironmentName, version: Version, ask: Ask) -> None:
+    """Brings a release's images to the nodes of an environment's cluster.
+
+    Raises:
+        UsageError: no cluster is named.
+        Refused: an image cannot be pulled.
+    """
+    from lockstep.adapters.kubernetes_pods import Pods  # noqa: PLC0415
+    from lockstep.verbs.prefetch import prefetch_release  # noqa: PLC0415
+
+    asked = asking_of(workspace, name, ask)
+    if asked is not None:
+        found = prefetch_release(workspace, name, version, asked, Pods(cluster_of(workspace, name, ask.kubeconfig)))
+        say(f"prefetched {version}: {found.images} images on {found.nodes} nodes, {found.seconds:.1f} s")
 
 
 def cluster_of(workspace: Workspace, name: EnvironmentName, kubeconfig: str) -> Cluster:

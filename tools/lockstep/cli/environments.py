@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.cluster import Ask, asking_of, clustered, preflighted, swapping, waiting
+from lockstep.cli.cluster import WAIT_SECONDS, Ask, asking_of, clustered, fetch, preflighted, swapping, waiting
 from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.cli.releasing import parse_version
 from lockstep.core.names import ComponentName, EnvironmentName
@@ -37,6 +37,7 @@ def parse_environment_name(text: str) -> EnvironmentName:
 @click.argument("environment")
 @click.argument("version")
 @swapping
+@click.option("--prefetch", is_flag=True, help="First bring its images and weights to the nodes; leaves nothing there.")
 @waiting
 @preflighted
 @clustered
@@ -45,7 +46,8 @@ def parse_environment_name(text: str) -> EnvironmentName:
 @shared
 def stage(
     environment: str, version: str, dry: bool, remote: str, form: str, folder: Path,
-    *, swap: tuple[ComponentName, ...], wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
+    *, swap: tuple[ComponentName, ...], prefetch: bool, wait: int | None, despite: str, kubeconfig: str,
+    plain_http: bool,
 ) -> None:  # fmt: skip
     """Add the instances of release VERSION to ENVIRONMENT. They start and warm up; no traffic reaches them."""
     from lockstep.verbs.stage import stage_release, staged_instances  # noqa: PLC0415
@@ -53,6 +55,8 @@ def stage(
 
     workspace, name, wanted = open_workspace(folder, say), parse_environment_name(environment), parse_version(version)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
+    if prefetch and not dry:
+        fetch(workspace, name, wanted, Ask(kubeconfig, despite, wait or WAIT_SECONDS, plain_http))
     edited = stage_release(workspace, name, wanted, Writing(dry, remote, asked), swap)
     show_edited(edited, form, dry=dry)
     if wait is not None and not dry:

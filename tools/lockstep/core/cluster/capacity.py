@@ -62,7 +62,7 @@ def freed(nodes: Iterable[NodeState], gone: Iterable[tuple[Instance, InstanceSta
 
 def shortage(nodes: Sequence[NodeState], ask: Ask) -> str:
     """Why no node takes a pod, in words: what it asks for and what the best of them has free."""
-    fitting = [node for node in nodes if _selects(ask, node)]
+    fitting = [node for node in nodes if selects(ask, node)]
     if not fitting:
         wanted = ", ".join(f"{key}={value}" for key, value in ask.selector)
         return f"no node that takes pods has the labels {wanted}" if wanted else "no node takes pods"
@@ -80,8 +80,14 @@ def _size(ask: Ask) -> tuple[int, ...]:
     return extended, ask.each.get("memory", 0), ask.each.get("cpu", 0)
 
 
-def _selects(ask: Ask, node: NodeState) -> bool:
-    return all(node.labels.get(key) == value for key, value in ask.selector)
+def selects(ask: Ask, node: NodeState) -> bool:
+    """Whether a node is one for these pods: it has the labels, and its taints are of a resource that they ask for.
+
+    Source: Kubernetes, admission plugin ExtendedResourceToleration, which clusters with GPU nodes run.
+    """
+    return all(taint in ask.each for taint in node.taints) and all(
+        node.labels.get(key) == value for key, value in ask.selector
+    )
 
 
 def _place(free: list[NodeState], ask: Ask) -> bool:
@@ -89,7 +95,7 @@ def _place(free: list[NodeState], ask: Ask) -> bool:
     fitting = [
         (sum(minus(node.free, ask.each).values()), node.name, place)
         for place, node in enumerate(free)
-        if _selects(ask, node) and not lacking(node.free, ask.each)
+        if selects(ask, node) and not lacking(node.free, ask.each)
     ]
     if not fitting:
         return False

@@ -57,7 +57,7 @@ def parse_state(cluster: str, namespace: str, lists: Lists, notes: Iterable[str]
 
 
 def parse_nodes(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[NodeState, ...]:
-    """The nodes that take our pods (which tolerate no taint), and what every pod leaves of each."""
+    """The nodes that take pods, and what every pod leaves of each."""
     taken: dict[str, list[Amounts]] = {}
     for pod in pods:
         if at(pod, "status", "phase") not in {"Succeeded", "Failed"}:
@@ -67,7 +67,7 @@ def parse_nodes(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[NodeSt
         name = str(at(node, "metadata", "name"))
         if _takes_pods(node):
             free = minus(amounts(at(node, "status", "allocatable")), plus(taken.get(name, [])))
-            found.append(NodeState(name, dict(at(node, "metadata", "labels") or {}), free))
+            found.append(NodeState(name, dict(at(node, "metadata", "labels") or {}), free, _taints(node)))
     return tuple(sorted(found, key=lambda node: node.name))
 
 
@@ -93,9 +93,13 @@ def _asked(container: Any) -> Amounts:
 
 
 def _takes_pods(node: Object) -> bool:
-    taints = [taint for taint in mappings(at(node, "spec"), "taints") if taint.get("effect") != "PreferNoSchedule"]
     ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in _conditions(node))
-    return ready and not taints and not at(node, "spec", "unschedulable")
+    return ready and not at(node, "spec", "unschedulable")
+
+
+def _taints(node: Object) -> tuple[str, ...]:
+    taints = mappings(at(node, "spec"), "taints")
+    return tuple(sorted(str(one.get("key")) for one in taints if one.get("effect") != "PreferNoSchedule"))
 
 
 def _instance(name: InstanceId, labelled: list[tuple[InstanceId | None, Object]], lists: Lists) -> InstanceState:

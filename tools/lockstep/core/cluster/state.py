@@ -148,11 +148,13 @@ class NodeState:
         name: Its name.
         labels: Its labels.
         free: What its pods leave of what it can give, by requests.
+        taints: Keys of taints that keep pods away which do not tolerate them.
     """
 
     name: str
     labels: Mapping[str, str]
     free: Amounts
+    taints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

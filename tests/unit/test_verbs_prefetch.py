@@ -1,0 +1,62 @@
+"""Prefetching: pods that run nothing, one for each node that may need them, and none left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from live import live, unready
+from lockstep.core.cluster.prefetch import pull_answer, pullers
+from lockstep.core.cluster.state import NodeState
+from lockstep.core.rules.pod import pod_findings
+from unit.test_core_environment import FIRST, SERVING
+
+NODES = [NodeState("one", {}, {}), NodeState("gpu", {}, {}, ("nvidia.com/gpu",))]
+INSTANCES = tuple(FIRST.instances.values())
+
+
+def status(state: Any, **more: Any) -> Any:
+    return {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"name": "pull", "state": state}], **more}}
+
+
+def test_each_node_that_may_run_an_instance_gets_every_image_once() -> None:
+    (pod,) = pullers(NODES, INSTANCES, ["hub"])
+
+    images = {image for item in INSTANCES for image in item.images}
+    assert pod["spec"]["nodeName"] == "one"
+    assert {one["image"]["reference"] for one in pod["spec"]["volumes"]} == images
+    assert len(pod["spec"]["volumes"]) == len(images)
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "hub"}]
+
+
+def test_it_asks_for_nothing_runs_nothing_and_is_restricted() -> None:
+    (pod,) = pullers(NODES, INSTANCES, [])
+    (container,) = pod["spec"]["containers"]
+
+    as_template = {"kind": "Job", "metadata": {"name": "x"}, "spec": {"template": {"spec": pod["spec"]}}}
+    problems = [one.what for one in pod_findings((as_template,), "x", "")]
+    assert "resources" not in container
+    assert container["command"] == ["/lockstep/nothing-runs-here"]
+    assert all("no resources." in words for what in problems for words in what.partition(": ")[2].split("; "))
+
+
+@pytest.mark.parametrize(
+    ("pod", "answer"),
+    [
+        (status({"terminated": {"reason": "StartError", "exitCode": 128}}, phase="Failed"), ""),
+        (status({"waiting": {"reason": "ContainerCreating"}}, phase="Pending"), None),
+        ({"metadata": {"name": "p"}, "status": {}}, None),
+        ({"metadata": {"name": "p"}, "status": {"phase": "Failed", "reason": "OutOfpods"}}, "OutOfpods"),
+    ],
+)
+def test_a_start_that_fails_is_the_proof_that_all_was_pulled(pod: Any, answer: str | None) -> None:
+    assert pull_answer(pod) == answer
+
+
+def test_an_image_that_cannot_be_pulled_is_said() -> None:
+    found = live(SERVING)
+    (pod,) = found.pods(FIRST.root)
+    unready({"reason": "ErrImagePull", "message": "not found"})(pod)
+
+    assert "not found" in (pull_answer(pod) or "")
