@@ -146,6 +146,29 @@ def test_choose_refuses_with_every_obstacle(wanted: str | None) -> None:
         providers.choose({"existing": "unset", "kind": "no Docker", "source": "no Go"}, wanted)
 
 
+def test_an_existing_cluster_is_taken_as_it_is_given_and_only_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"KUBECONFIG": str(tmp_path / "k"), "LOCKSTEP_REGISTRY": "r:5000", "LOCKSTEP_BASE": "r:5000/base@sha256:00"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    first = providers.up(tmp_path, None, (), print)
+    for name in given:
+        monkeypatch.delenv(name)
+
+    again = providers.up(tmp_path, None, (), print)
+
+    assert first == again == running(tmp_path)
+    assert (first.provider, first.kubeconfig, first.registry) == ("existing", tmp_path / "k", "r:5000")
+
+
+def test_an_agent_is_not_promised_where_it_cannot_be_started(tmp_path: Path) -> None:
+    note(tmp_path, CLUSTER)
+
+    with pytest.raises(UsageError, match="agents are started here only by the provider source"):
+        providers.up(tmp_path, None, ("argocd",), print)
+
+
 def test_running_gives_back_what_was_noted(tmp_path: Path) -> None:
     note(tmp_path, CLUSTER)
 

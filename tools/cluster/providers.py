@@ -73,7 +73,8 @@ def up(top: Path, wanted: str | None, chosen: tuple[str, ...], say: Say) -> Runn
             f"agents are started here only by the provider source, this is {choice.provider}",
             fix="install the agent as its own documentation says, then: python -m cluster up --agent none",
         )
-    cluster = _MAKE[choice.provider](top, choice.reason, chosen, say)
+    is_given = before and before.provider == "existing"  # its variables need not be set again
+    cluster = before if before and is_given else _MAKE[choice.provider](top, choice.reason, chosen, say)
     cluster = replace(cluster, agents=before.agents if before else ())
     note(top, cluster)
     for agent in chosen:
