@@ -21,6 +21,8 @@ _LISTEN = ("--address", "127.0.0.1")
 # What is not stock, and why. Polling stays stock (every 2 to 3 minutes): pushes are announced.
 # The controller acts as the environment's own account, which may write the kinds of an environment and no others.
 CONFIGURATION = {"application.sync.impersonation.enabled": "true"}
+# No operation waits for a gate: the file says why.
+HEALTH = Path(__file__).parents[3] / "charts" / "gitops" / "job-health.lua"
 # Signatures are not checked here: no gpg and no keyring.
 _BOTH = {"ARGOCD_GPG_ENABLED": "false"}
 _CONTROLLER = {
@@ -112,7 +114,8 @@ def _changed(item: Manifest, key: str) -> Manifest:
     """A stock object with what is not stock."""
     name = item["metadata"]["name"]
     if name == "argocd-cm":
-        return {**item, "data": {**item.get("data", {}), **CONFIGURATION}}
+        health = {"resource.customizations.health.batch_Job": files.read(HEALTH).decode()}
+        return {**item, "data": {**item.get("data", {}), **CONFIGURATION, **health}}
     if name == "argocd-secret":
         return {**item, "stringData": {"server.secretkey": key}}
     return item
