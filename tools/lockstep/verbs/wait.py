@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from lockstep.core.bundle import OWN_STORE
 from lockstep.core.cluster.moving import moving
 from lockstep.core.cluster.readiness import readiness
-from lockstep.core.errors import OutsideError, UsageError
+from lockstep.core.cluster.state import ClusterState
+from lockstep.core.errors import Finding, OutsideError, UsageError
 from lockstep.core.names import EnvironmentName, ImageRef, InstanceId
 from lockstep.verbs.asking import Asking, wait_for
 from lockstep.verbs.release import Stores
@@ -28,13 +29,20 @@ def await_ready(
 
 
 def await_front(workspace: Workspace, name: EnvironmentName, asking: Asking | None) -> float:
-    """Seconds until the front of an environment served what Git says; 0 if nobody is to wait.
+    """Seconds until the front of an environment served what Git says, with everything that its root reaches ready; 0 if
+    nobody is to wait.
 
     Raises:
         Refused: it does not, and why: its gate failed, its agent did not see the commit.
     """
     environment = again(workspace).state.environment(name)
-    return wait_for(asking, lambda state: moving(environment, state), workspace.say) if asking else 0.0
+    reached = environment.closure(environment.front.root) if environment.front else ()
+    serves = tuple(one for one in reached if one in environment.instances)  # what Git lacks, the gate finds out
+
+    def left(state: ClusterState) -> tuple[Finding, ...]:
+        return moving(environment, state) or readiness(environment, state, serves)
+
+    return wait_for(asking, left, workspace.say) if asking else 0.0
 
 
 def pull_problems(stores: Stores) -> Callable[[str], str]:
