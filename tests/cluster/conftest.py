@@ -22,7 +22,7 @@ from kit.stage import Stage
 HOME = TOP / ".lockstep" / "test-cluster"
 REPORT = TOP / ".lockstep" / "test-cluster.json"
 AGENTS = ("argocd", "flux")
-_LONGEST = 34  # of a scenario's name: Application names are made of it
+_LONGEST = 30  # of a scenario's name: Application names are made of it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -61,7 +61,7 @@ class Bounds:
         least: The fewest answers that prove anything.
     """
 
-    follow_seconds: float = 2.5
+    follow_seconds: float = 3.5
     slow_seconds: float = 5.0
     silence_seconds: float = 5.0
     refused: frozenset[str] = frozenset()

@@ -28,7 +28,7 @@ from kit.same import differences
 from kit.state import states
 
 SECOND = 1_000_000_000
-_SETTLE_SECONDS = 60.0
+_SETTLE_SECONDS = 120.0
 
 
 @dataclass
