@@ -223,6 +223,7 @@ def test_what_was_pushed_later_is_waited_for_promoted_and_taken_back(serving: Pl
     assert serving.status()["front"]["release"] == "1.0.1"
 
 
+@pytest.mark.soak
 def test_a_crash_is_said_with_its_exit_code_and_last_words(serving: Place) -> None:
     serving.tiny.replace("components/model/src/model.py", "import http.server", "raise SystemExit('no MODEL here')")
     serving.release("1.2.0")
@@ -234,6 +235,7 @@ def test_a_crash_is_said_with_its_exit_code_and_last_words(serving: Place) -> No
     assert "said: no MODEL here" in said
 
 
+@pytest.mark.soak
 def test_what_finds_no_node_is_refused_and_says_what_would_make_room(serving: Place) -> None:
     serving.tiny.git("checkout", "-q", "v1.1.0", "--", "components/model/src/model.py")
     serving.tiny.replace("components/model/component.yaml", "description: Knows.", "description: Knows.\ngrace: 20")
@@ -247,6 +249,7 @@ def test_what_finds_no_node_is_refused_and_says_what_would_make_room(serving: Pl
     serving.bind()
 
 
+@pytest.mark.soak
 def test_a_pod_fewer_than_what_serves_stops_a_promote_and_a_reason_goes_on(serving: Place) -> None:
     serving.lockstep("stage", "staging", "1.3.0", "--wait=120")
     old = served_model(serving)
@@ -263,6 +266,7 @@ def test_a_pod_fewer_than_what_serves_stops_a_promote_and_a_reason_goes_on(servi
     assert f"{old} which it replaces has 2" in said
 
 
+@pytest.mark.soak
 def test_retire_refuses_while_the_cluster_still_serves_what_goes(serving: Place) -> None:
     serving.lockstep("promote", "staging", "1.3.0", "--despite", "one pod is enough", "--wait=60")
     serving.kubectl("get", "service", "front")
@@ -287,6 +291,7 @@ def one_gpu(place: Place) -> Iterator[str]:
     place.kubectl("patch", "node", node, *how, json.dumps([{"op": "remove", "path": path}]).join(["--patch=", ""]))
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("one_gpu")
 def test_what_does_not_fit_twice_is_swapped_forth_and_back(serving: Place) -> None:
     place = serving
