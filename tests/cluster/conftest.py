@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,17 @@ def home() -> Path:
 @pytest.fixture(scope="session")
 def bundle(cluster: Running, home: Path) -> Iterator[Bundle]:
     """The scenarios' bundle, made anew for each run; images of the last run are kept, named by content."""
-    made, kept = Bundle(home, cluster.registry, cluster.base), HOME / "store"
-    if kept.exists():
-        shutil.copytree(kept, made.folder / ".lockstep", copy_function=os.link)
+    made, own, kept = Bundle(home, cluster.registry, cluster.base), home / "bundle" / ".lockstep", HOME / "store"
+    try:
+        shutil.copytree(kept, own, copy_function=os.link)
+    except OSError:  # there is none, or another run is replacing it
+        shutil.rmtree(own, ignore_errors=True)
     made.make()
     yield made
+    shutil.copytree(own, home / "store", copy_function=os.link)
     shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(made.folder / ".lockstep", kept, copy_function=os.link)
+    with suppress(OSError):  # another run was faster
+        (home / "store").rename(kept)
 
 
 @pytest.fixture
