@@ -71,6 +71,7 @@ def test_the_next_stage_writes_what_a_new_agent_is_told_and_takes_it_away_from_a
     assert _verified(tiny)
     assert sorted(path.name for path in (tiny.folder / "releases/staging/flux").iterdir()) == [
         "front",
+        "gate",
         "gates",
         "objects",
     ]
@@ -147,3 +148,21 @@ def test_an_environment_of_flux_keeps_an_instance(
 
     assert code == 1
     assert "retire/last" in capsys.readouterr().err
+
+
+def test_a_plain_revert_after_retire_brings_the_gate_back_that_nobody_answers(tiny: Tiny, run: Run) -> None:
+    """It does not conflict, and what asks the root that is gone stands beside the front, for every agent."""
+    run("stage", "staging", "1.2.0")
+    run("promote", "staging", "1.2.0")
+    promoted = tiny.git("rev-parse", "HEAD")
+    gone = (tiny.folder / "releases/staging/front/gate.yaml").read_text(encoding="utf-8")
+    run("retire", "staging", "--drop", "1.1.0")
+
+    tiny.git("revert", "--no-edit", promoted)
+
+    back = (tiny.folder / "releases/staging/front/gate.yaml").read_text(encoding="utf-8")
+    root = back.partition('lockstep.dev/gate: "')[2].partition('"')[0]
+    assert back != gone
+    assert not (tiny.folder / f"releases/staging/instances/{root}.yaml").exists()
+    told = (tiny.folder / "releases/staging/flux/objects/gate.yaml").read_text(encoding="utf-8")
+    assert f'name: "root-{root}"' in told

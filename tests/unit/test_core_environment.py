@@ -153,21 +153,24 @@ def test_promote_again_of_a_root_whose_gate_is_there_asks_nothing_anew() -> None
     back = promote(MOVED, FIRST)
 
     assert _folders(MOVED, back) == {"front", "gates", "Chart.yaml"}
-    assert back.front is not None
-    assert SERVING.front is not None
-    assert back.front.in_wave(0) == SERVING.front.in_wave(0)
+    assert back.front == SERVING.front
     assert {root: gate.in_wave(0) for root, gate in back.gates.items()} == {
         root: gate.in_wave(0) for root, gate in MOVED.gates.items()
     }
 
 
-def test_the_front_comes_right_after_its_own_gate_and_before_all_others() -> None:
-    """A gate that failed is never healthy again: what comes after it waits for ever."""
-    for moved in (SERVING, MOVED, promote(MOVED, FIRST), promote(promote(MOVED, FIRST), SECOND)):
+def test_the_gate_of_the_root_that_is_named_lies_beside_the_front_and_before_it() -> None:
+    """So a revert brings it back also after its root was retired, and no gate that failed holds a later promote."""
+    for moved in (SERVING, MOVED, promote(MOVED, FIRST)):
+        files = format_environment(moved)
+        others = [files[path] for path in files if path.startswith("gates/")]
+
         assert moved.front is not None
-        own = moved.gates[moved.front.root].wave
-        assert moved.front.wave == own + 1
-        assert all(gate.wave > own + 1 for root, gate in moved.gates.items() if root != moved.front.root)
+        assert f"gate-{moved.front.root}".encode() in files["front/gate.yaml"]
+        assert b'sync-wave: "1"' in files["front/gate.yaml"]
+        assert b'sync-wave: "2"' in files["front/front.yaml"]
+        assert all(b'sync-wave: "3"' in data for data in others)
+        assert len(others) == len(moved.gates) - 1
 
 
 def test_the_reverse_of_a_promote_gives_what_was_before_also_after_a_later_stage() -> None:

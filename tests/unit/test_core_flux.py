@@ -33,11 +33,8 @@ def told(environment: Environment) -> Files:
 
 def objects(environment: Environment, prefix: str = "") -> dict[str, Any]:
     found = flux_files(environment, bundle(), prefix)
-    return {
-        path.removeprefix("flux/objects/").removesuffix(".yaml"): yaml.safe_load(data)
-        for path, data in found.items()
-        if path.startswith("flux/objects/")
-    }
+    items = [yaml.safe_load(data) for path, data in found.items() if path.startswith("flux/objects/")]
+    return {item["metadata"]["name"]: item for item in items}
 
 
 def test_only_an_environment_of_flux_is_told_anything() -> None:
@@ -128,7 +125,9 @@ def test_stage_and_promote_share_no_file() -> None:
     assert {path.partition("/")[0] for path in staged} == {"instances"}
     assert not staged & promoted
     assert {path for path in promoted if path.startswith("flux/")} == {
-        f"flux/objects/root-{SECOND.root}.yaml", f"flux/gates/{SECOND.root}/kustomization.yaml",
+        f"flux/objects/root-{FIRST.root}.yaml", f"flux/gates/{FIRST.root}/kustomization.yaml",
+        f"flux/gate/{FIRST.root}/kustomization.yaml", f"flux/gate/{SECOND.root}/kustomization.yaml",
+        "flux/objects/gate.yaml",
         f"flux/front/{FIRST.root}/kustomization.yaml", f"flux/front/{SECOND.root}/kustomization.yaml",
         "flux/objects/front.yaml",
     }  # fmt: skip

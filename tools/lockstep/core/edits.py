@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from lockstep.core.document import format_yaml, parse_authored
-from lockstep.core.environment import BINDINGS_FILE, CHART_FILE, HOLD_FILE, Environment, Files, Rendered
+from lockstep.core.environment import (
+    BINDINGS_FILE,
+    CHART_FILE,
+    HOLD_FILE,
+    OTHER_WAVE,
+    OWN_WAVE,
+    Environment,
+    Files,
+    Rendered,
+)
 from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.version import Version
@@ -57,15 +66,11 @@ def stage(environment: Environment, rendered: Rendered, chart: Files) -> Environ
 
 
 def promote(environment: Environment, rendered: Rendered) -> Environment:
-    """The environment with the root's gate added if absent, asked before all others, and the front moved to it."""
-    gate, others = environment.gates.get(rendered.root, rendered.gate), dict(environment.gates)
-    others.pop(rendered.root, None)
-    if any(other.wave <= gate.wave for other in others.values()):
-        gate = gate.in_wave(replace(environment, gates=others).next_wave)
-    gates = {**others, rendered.root: gate}
+    """The environment with the front moved to a root, and that root's gate beside it; added if it was absent."""
+    gates = {root: gate.in_wave(OTHER_WAVE) for root, gate in environment.gates.items()}
+    gates[rendered.root] = environment.gates.get(rendered.root, rendered.gate).in_wave(OWN_WAVE)
     chart = {**environment.chart, CHART_FILE: _chart_of(environment, rendered.version)}
-    front = rendered.front.in_wave(gate.wave + 1)
-    return replace(environment, gates=MappingProxyType(gates), front=front, chart=MappingProxyType(chart))
+    return replace(environment, gates=MappingProxyType(gates), front=rendered.front, chart=MappingProxyType(chart))
 
 
 def retire(environment: Environment, kept_roots: Iterable[InstanceId]) -> Environment:

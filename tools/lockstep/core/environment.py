@@ -19,6 +19,7 @@ Files = Mapping[str, bytes]
 _INSTANCE_FILE = re.compile(r"instances/(?P<id>[a-z0-9-]+)\.yaml")
 _GATE_FILE = re.compile(r"gates/(?P<id>[a-z0-9-]+)\.yaml")
 FRONT_FILE = "front/front.yaml"
+GATE_FILE = "front/gate.yaml"  # of the root that the front names; those of other roots are in gates/
 CHART_FILE = "Chart.yaml"
 BINDINGS_FILE = "bindings.yaml"
 HOLD_FILE = "hold.yaml"
@@ -26,8 +27,8 @@ SERVES = "lockstep.dev/serves"
 RELEASE = "lockstep.dev/release"
 INSTANCE = "lockstep.dev/instance"
 WAVE = "argocd.argoproj.io/sync-wave"
-_NUMBER = re.compile(r"[0-9]{1,6}")
-_FIRST_WAVE = 100_000  # of an environment's first gate; each promote takes two, counting down
+# For an agent that counts in waves; the front's own is 2. A gate that failed holds what comes after it.
+OWN_WAVE, OTHER_WAVE = 1, 3  # of the gate of the root that the front names, and of the others
 
 
 @dataclass(frozen=True, order=True)
@@ -52,15 +53,6 @@ class Front:
         """The root that serves; exactly one for now."""
         return self.routes[0].root
 
-    @property
-    def wave(self) -> int:
-        """When an agent that counts in waves moves it."""
-        return _wave(self.objects)
-
-    def in_wave(self, wave: int) -> Front:
-        """The front as an agent that counts in waves applies it in this one."""
-        return replace(self, objects=in_wave(self.objects, wave))
-
     def file(self) -> bytes:
         """The bytes of front/front.yaml."""
         return format_objects(self.objects, "written by lockstep; do not edit, run: lockstep promote")
@@ -73,17 +65,12 @@ class Gate:
     root: InstanceId
     objects: tuple[Object, ...]
 
-    @property
-    def wave(self) -> int:
-        """When an agent that counts in waves asks it: the later a root was promoted, the earlier."""
-        return _wave(self.objects)
-
     def in_wave(self, wave: int) -> Gate:
-        """The gate as it is asked in this wave."""
+        """The gate as an agent that counts in waves asks it in this one."""
         return replace(self, objects=in_wave(self.objects, wave))
 
     def file(self) -> bytes:
-        """The bytes of gates/<root>.yaml."""
+        """The bytes of its file."""
         return format_objects(self.objects, "written by lockstep; do not edit, run: lockstep promote")
 
 
@@ -126,6 +113,12 @@ class Environment:
         data = parse_authored(text.decode(), f"releases/{self.name}/{HOLD_FILE}").data
         return str(data.get("reason") if isinstance(data, dict) else data)
 
+    def gate_file(self, root: InstanceId) -> str:
+        """Where the gate of a root is. That of the root that is named lies beside the front and moves with it: a revert
+        to a root that was retired brings its gate back, which nobody answers, so the front stays.
+        """
+        return GATE_FILE if self.front and self.front.root == root else f"gates/{root}.yaml"
+
     def closure(self, root: InstanceId) -> tuple[InstanceId, ...]:
         """The root and every instance that it reaches by addresses, also those that are not there; sorted."""
         reached = [root]
@@ -137,13 +130,6 @@ class Environment:
     def missing(self, root: InstanceId) -> tuple[InstanceId, ...]:
         """What a root reaches that is not in the environment."""
         return tuple(name for name in self.closure(root) if name not in self.instances)
-
-    @property
-    def next_wave(self) -> int:
-        """A wave before those of all gates, with room for the front behind it. So the front waits for its own gate
-        and for no older one: a gate that failed would hold every later promote.
-        """
-        return min((gate.wave for gate in self.gates.values()), default=_FIRST_WAVE + 2) - 2
 
     @property
     def roots(self) -> tuple[InstanceId, ...]:
@@ -179,9 +165,11 @@ def parse_environment(name: EnvironmentName, files: Files) -> Environment:
         elif match := _GATE_FILE.fullmatch(path):
             root = _instance_id(match["id"], where)
             gates[root] = Gate(root, _objects(data, where))
-        elif path != FRONT_FILE:
+        elif path not in {FRONT_FILE, GATE_FILE}:
             chart[path] = data
     front = parse_front(files[FRONT_FILE], f"releases/{name}/{FRONT_FILE}") if FRONT_FILE in files else None
+    if front and GATE_FILE in files:
+        gates[front.root] = Gate(front.root, _objects(files[GATE_FILE], f"releases/{name}/{GATE_FILE}"))
     return Environment(name, MappingProxyType(instances), MappingProxyType(gates), front, MappingProxyType(chart))
 
 
@@ -189,7 +177,7 @@ def format_environment(environment: Environment) -> Files:
     """The files of releases/<env>/ by path. Inverse of parse_environment."""
     files = dict(environment.chart)
     files.update({f"instances/{name}.yaml": item.file() for name, item in environment.instances.items()})
-    files.update({f"gates/{root}.yaml": gate.file() for root, gate in environment.gates.items()})
+    files.update({environment.gate_file(root): gate.file() for root, gate in environment.gates.items()})
     if environment.front:
         files[FRONT_FILE] = environment.front.file()
     return files
@@ -216,12 +204,6 @@ def parse_front(data: bytes, where: str) -> Front:
             f"restore it from Git: git log -- {where}",
         )
         raise Refused(f"{where} is not a front", [finding]) from error
-
-
-def _wave(objects: tuple[Object, ...]) -> int:
-    metadata = objects[0].get("metadata") if objects else None
-    noted = str(((metadata or {}).get("annotations") or {}).get(WAVE, ""))
-    return int(noted) if _NUMBER.fullmatch(noted) else _FIRST_WAVE
 
 
 def in_wave(objects: tuple[Object, ...], wave: int) -> tuple[Object, ...]:

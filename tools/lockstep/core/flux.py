@@ -2,14 +2,17 @@
 
 flux/objects/instances.yaml   applies instances/; what it may not delete yet, the guard refuses, and it tries again
 flux/objects/policies.yaml    applies policies/; a Kustomization of its own, so that instances/ holds instances only
-flux/objects/root-<id>.yaml   applies one gate and waits for its answer; it goes with its root, and its proof with it
+flux/objects/gate.yaml        root-<id> of the root that the front names: applies its gate and waits for the answer
+flux/objects/root-<id>.yaml   root-<id> of another root; it goes with its root, and its proof with it
 flux/objects/front.yaml       applies the front once the gate of the root that it names has answered
-flux/gates/<id>/              what root-<id> applies: gates/<id>.yaml
+flux/gate/<id>/               what root-<id> of gate.yaml applies: front/gate.yaml
+flux/gates/<id>/              what root-<id> of another root applies: gates/<id>.yaml
 flux/front/<id>/              what front applies: front/front.yaml, under the name of the root that it names
 
 The folder that `front` applies is named by its root. So the `front` that a cluster still has finds its folder gone in
 a commit that moves the pointer, and does nothing; only the `front` of that commit moves it, and that one waits for
-the gate. stage touches none of this but in a new environment; promote changes `front` and may add a root.
+the gate. stage touches none of this but in a new environment; promote changes `front` and `gate` and may add a root. No
+file that retire deletes is ever changed: so the revert of a promote does not conflict, whatever was retired since.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import Any
 
 from lockstep.core.bundle import Agent, Bundle
 from lockstep.core.document import format_yaml
-from lockstep.core.environment import FRONT_FILE, Environment, Files, Gate
+from lockstep.core.environment import FRONT_FILE, GATE_FILE, Environment, Files, Gate
 from lockstep.core.names import InstanceId
 from lockstep.core.render import Object
 
@@ -50,9 +53,10 @@ def flux_files(environment: Environment, bundle: Bundle, prefix: str) -> Files:
     front = [environment.front.root] if environment.front else []
     return {
         **{f"{FOLDER}objects/{name}.yaml": _file(data) for name, data in _objects(environment, place)},
-        **{f"{FOLDER}gates/{root}/kustomization.yaml": _resource(f"gates/{root}.yaml") for root in environment.gates},
+        **{f"{FOLDER}{_gate_folder(environment, root)}/kustomization.yaml": _resource(environment.gate_file(root))
+           for root in environment.gates},
         **{f"{FOLDER}front/{root}/kustomization.yaml": _resource(FRONT_FILE) for root in front},
-    }
+    }  # fmt: skip
 
 
 def overlaid(environment: Environment, bundle: Bundle, prefix: str) -> Environment:
@@ -78,16 +82,23 @@ class _Place:
 
 
 def _objects(environment: Environment, place: _Place) -> Iterator[tuple[str, Object]]:
-    """Each Kustomization by its name."""
+    """Each Kustomization by the name of its file."""
     applied = {"prune": True, "wait": False}
-    yield _kustomization(place, "instances", "instances", {**applied, "deletionPolicy": "Orphan"})
+    yield "instances", _kustomization(place, "instances", "instances", {**applied, "deletionPolicy": "Orphan"})
     if any(path.startswith("policies/") for path in environment.chart):
-        yield _kustomization(place, "policies", "policies", applied)
+        yield "policies", _kustomization(place, "policies", "policies", applied)
     for root, gate in environment.gates.items():
-        yield _kustomization(place, root_name(root), f"{FOLDER}gates/{root}", _waiting(gate))
+        folder = _gate_folder(environment, root)
+        file = "gate" if environment.gate_file(root) == GATE_FILE else root_name(root)
+        yield file, _kustomization(place, root_name(root), f"{FOLDER}{folder}", _waiting(gate))
     if environment.front:
         root = environment.front.root
-        yield _kustomization(place, "front", f"{FOLDER}front/{root}", _moving(root))
+        yield "front", _kustomization(place, "front", f"{FOLDER}front/{root}", _moving(root))
+
+
+def _gate_folder(environment: Environment, root: InstanceId) -> str:
+    """Named by its root, as the front's is, and by where its file is: so a folder's content never changes."""
+    return f"gate/{root}" if environment.gate_file(root) == GATE_FILE else f"gates/{root}"
 
 
 def _waiting(gate: Gate) -> Mapping[str, Any]:
@@ -104,9 +115,9 @@ def _moving(root: InstanceId) -> Mapping[str, Any]:
     return {"prune": False, "wait": False, "deletionPolicy": "Orphan", "interval": "10s", "dependsOn": depends}
 
 
-def _kustomization(place: _Place, name: str, folder: str, spec: Mapping[str, Any]) -> tuple[str, Object]:
+def _kustomization(place: _Place, name: str, folder: str, spec: Mapping[str, Any]) -> Object:
     """Source: kustomize-controller v1.9, api kustomize.toolkit.fluxcd.io/v1."""
-    return name, {
+    return {
         "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
         "kind": "Kustomization",
         "metadata": {"name": name, "namespace": place.namespace},

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.core.document import parse_objects
+from lockstep.core.environment import FRONT_FILE, GATE_FILE
 from lockstep.core.errors import LockstepError
 from lockstep.core.names import InstanceId
 from lockstep.runner.workload import CannotRun, Workload, parse_deployment, parse_job
 
-_FRONT = "front/front.yaml"
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
 # Objects that shape the cluster around an instance. The runner enforces none: any instance may call any other.
 _AROUND = {"NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceAccount"}
@@ -94,10 +94,10 @@ def parse_desired(files: Mapping[str, bytes], before: Desired | None = None) -> 
             parsed[path] = old if old and is_same else Parsed(files[path], _result(reader, path, files[path]))
     results = {path: one.result for path, one in parsed.items()}
     workloads = {path: found for path, found in results.items() if isinstance(found, Workload)}
-    front = results.get(_FRONT)
+    front = results.get(FRONT_FILE)
     return Desired(
         instances={InstanceId(one.name): one for path, one in workloads.items() if path.startswith("instances/")},
-        gates={_gated(one): one for path, one in workloads.items() if path.startswith("gates/")},
+        gates={_gated(one): one for path, one in workloads.items() if not path.startswith("instances/")},
         front=front if isinstance(front, FrontFile) else None,
         problems={path: found for path, found in results.items() if isinstance(found, Problem)},
         parsed=parsed,
@@ -106,8 +106,8 @@ def parse_desired(files: Mapping[str, bytes], before: Desired | None = None) -> 
 
 def _reader(path: str) -> _Reader | None:
     folder, _, name = path.partition("/")
-    if path == _FRONT:
-        return _front
+    if path in {FRONT_FILE, GATE_FILE}:
+        return _front if path == FRONT_FILE else _gate
     return None if name.startswith(".") else {"instances": _instance, "gates": _gate}.get(folder)
 
 
@@ -141,8 +141,8 @@ def _instance(path: str, objects: tuple[Any, ...]) -> Workload:
 
 
 def _gate(path: str, objects: tuple[Any, ...]) -> Workload:
-    name = _named_by(path)
-    return parse_job(_only({item["kind"]: [item] for item in objects}, "Job", f"gate-{name}"))
+    own = objects[0]["metadata"]["name"] if path == GATE_FILE else f"gate-{_named_by(path)}"
+    return parse_job(_only({item["kind"]: [item] for item in objects}, "Job", own))
 
 
 def _front(path: str, objects: tuple[Any, ...]) -> FrontFile:

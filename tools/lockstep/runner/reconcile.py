@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
+from lockstep.core.environment import GATE_FILE
 from lockstep.core.names import InstanceId
 from lockstep.runner.desired import FrontFile
 from lockstep.runner.state import Gate, Host, Instance, World, utc_now
@@ -44,7 +45,7 @@ def obstacle(front: FrontFile, world: World) -> str:
         return f"{front.root} is {root.state}{': ' if root.reason else ''}{root.reason}"
     gate = world.gates.get(front.root)
     if gate is None:
-        problem = desired.problems.get(f"gates/{front.root}.yaml")
+        problem = desired.problems.get(GATE_FILE) or desired.problems.get(f"gates/{front.root}.yaml")
         wrong = f"cannot be asked: {problem}" if problem else "is not in Git: promote the release again"
         return f"the gate of {front.root} {wrong}"
     if gate.state != "passed":

@@ -9,7 +9,15 @@ from types import MappingProxyType
 
 from lockstep.adapters.history import environment_commits
 from lockstep.core.cluster.preflight import Move, preflight
-from lockstep.core.environment import CHART_FILE, FRONT_FILE, HOLD_FILE, Environment, parse_environment
+from lockstep.core.environment import (
+    CHART_FILE,
+    FRONT_FILE,
+    HOLD_FILE,
+    OTHER_WAVE,
+    OWN_WAVE,
+    Environment,
+    parse_environment,
+)
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.history import Commit, events, front_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
@@ -119,13 +127,10 @@ def _restored(now: Environment, then: Environment, root: InstanceId) -> Environm
 
 
 def _moved(now: Environment, then: Environment, root: InstanceId, hold: str) -> Environment:
-    """The environment with the front, the gate and the chart's version as they were.
-
-    Gates of what was promoted since go, as in a plain revert: an agent would ask them before it moves the front.
-    """
-    own = {root: then.gates[root]} if root in then.gates else {}
-    since = min((gate.wave for gate in own.values()), default=0)
-    gates = {**{name: gate for name, gate in now.gates.items() if gate.wave > since}, **own}
+    """The environment with the front, its gate and the chart's version as they were; other roots keep their gates."""
+    gates = {name: gate.in_wave(OTHER_WAVE) for name, gate in now.gates.items()}
+    if root in then.gates:
+        gates[root] = then.gates[root].in_wave(OWN_WAVE)
     chart: dict[str, bytes] = {**now.chart, CHART_FILE: then.chart[CHART_FILE]}
     if hold:
         chart[HOLD_FILE] = (

@@ -21,7 +21,7 @@ RULES = (
     "environment/yaml",
     "evidence/name", "evidence/subject",
     "front/chart", "front/content", "front/field", "front/gate", "front/release", "front/rendered", "front/root",
-    "front/serves", "front/wave",
+    "front/serves",
     "gate/job", "gate/rendered", "gate/root",
     "instance/address", "instance/callee", "instance/edges", "instance/hardened", "instance/id",
     "instance/name", "instance/pinned", "instance/unreleased",

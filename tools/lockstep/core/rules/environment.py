@@ -11,6 +11,7 @@ from lockstep.core.environment import (
     BINDINGS_FILE,
     CHART_FILE,
     FRONT_FILE,
+    GATE_FILE,
     HOLD_FILE,
     Environment,
     Files,
@@ -32,7 +33,7 @@ from lockstep.core.rules.instance import instance_findings
 _OWN = re.compile(r"(?P<folder>instances|gates)/(?P<id>[^/]+)\.yaml")
 # What Helm or the loader of charts/environment would apply or obey.
 _APPLIED = re.compile(r"(?:instances|gates|front|policies|templates|charts|crds)/|\.helmignore$")
-_WORDS = {CHART_FILE, BINDINGS_FILE, HOLD_FILE, FRONT_FILE}
+_WORDS = {CHART_FILE, BINDINGS_FILE, HOLD_FILE, FRONT_FILE, GATE_FILE}
 
 
 def read_environment(name: EnvironmentName, files: Files) -> tuple[Environment, tuple[Finding, ...]]:
@@ -42,6 +43,7 @@ def read_environment(name: EnvironmentName, files: Files) -> tuple[Environment, 
     fronts: list[Front] = []
     chart: dict[str, bytes] = {}
     found: list[Finding] = []
+    named: tuple[Object, ...] = ()
     for path, data in sorted(files.items()):
         where = f"releases/{name}/{path}"
         try:
@@ -53,6 +55,8 @@ def read_environment(name: EnvironmentName, files: Files) -> tuple[Environment, 
                     instances[own] = _readable(parse_instance(own, objects))
             elif path == FRONT_FILE:
                 fronts.append(parse_front(data, where))
+            elif path == GATE_FILE:
+                named = _objects(data, where)
             else:
                 chart[path] = data
         except Refused as error:
@@ -61,6 +65,8 @@ def read_environment(name: EnvironmentName, files: Files) -> tuple[Environment, 
             place = error.where if isinstance(error, LockstepError) else where
             what = f"cannot be read as Kubernetes objects: {error}"
             found.append(Finding("environment/yaml", place, what, f"restore it from Git: git log -- {where}"))
+    if fronts and named:
+        gates[fronts[0].root] = Gate(fronts[0].root, named)
     environment = Environment(
         name, MappingProxyType(instances), MappingProxyType(gates), fronts[0] if fronts else None, chart
     )
@@ -107,7 +113,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
 def _canonical_findings(deployed: Deployed) -> Iterator[Finding]:
     """Step 7: what we wrote is as we write it, so every reader of the file sees what was named."""
     for path, data in sorted(format_environment(deployed.environment).items()):
-        if deployed.files[path] != data:
+        if path in deployed.files and deployed.files[path] != data:
             where = f"releases/{deployed.name}/{path}"
             what = "its bytes are not those that its objects are written as (order, quotes, blanks or header)"
             yield Finding("environment/canonical", where, what, f"restore it from Git: git log -- {where}")
@@ -122,7 +128,8 @@ def _chart_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
             what = f"it is not the file that charts/environment/{path} is or ever was"
             yield Finding("environment/chart", where, what, f"lockstep stage {deployed.name} VERSION copies it anew")
     for path in sorted(deployed.files):
-        if _APPLIED.match(path) and path not in known and path != FRONT_FILE and not _OWN.fullmatch(path):
+        own = _OWN.fullmatch(path) or path == FRONT_FILE or (path == GATE_FILE and FRONT_FILE in deployed.files)
+        if _APPLIED.match(path) and path not in known and not own:
             where = f"releases/{deployed.name}/{path}"
             what = "an agent would apply this file, but no release and no chart put it there"
             yield Finding("environment/file", where, what, f"git rm {where}, or add it to charts/environment and stage")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lockstep.core.component import Kind
 from lockstep.core.document import parse_authored
-from lockstep.core.environment import CHART_FILE, FRONT_FILE, INSTANCE, Environment, Front, Gate
+from lockstep.core.environment import CHART_FILE, FRONT_FILE, GATE_FILE, INSTANCE, Environment, Front, Gate
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.fields import at, mappings
 from lockstep.core.instance import Instance
@@ -23,7 +23,7 @@ _NOTHING = "0.0.0"  # Chart.yaml before the first promote
 def gate_findings(environment: Environment, facts: Facts) -> Iterator[Finding]:
     """What is wrong with the gates of an environment."""
     for root, gate in environment.gates.items():
-        where = f"releases/{environment.name}/gates/{root}.yaml"
+        where = f"releases/{environment.name}/{environment.gate_file(root)}"
         restore = f"restore it from Git: git log -- {where}"
         if problem := _job_problem(gate):
             yield Finding("gate/job", where, problem, restore, root.component)
@@ -79,23 +79,18 @@ def front_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
         what = f"it names {front.root}, which is not in {environment.name}"
         yield Finding("front/root", where, what, restore, name)
         return
-    if front.root not in environment.gates:
-        what = f"there is no gate of its root {front.root}, so it moved without being asked anything"
-        yield Finding("front/gate", where, what, f"git log -- releases/{environment.name}/gates", name)
-    elif _is_out_of_turn(environment, front):
-        what = "an agent that counts in waves would move it before its own gate, or only after another root's"
-        yield Finding("front/wave", where, what, restore, name)
+    if GATE_FILE not in deployed.files:
+        what = f"there is no gate of its root {front.root} beside it, so it moved without being asked anything"
+        yield Finding("front/gate", where, what, f"git log -- releases/{environment.name}/{GATE_FILE}", name)
+    if f"gates/{front.root}.yaml" in deployed.files:
+        what = f"the gate of its root {front.root} lies in gates/ too; nobody knows which of the two is asked"
+        fix = f"git rm releases/{environment.name}/gates/{front.root}.yaml"
+        yield Finding("front/gate", where, what, fix, name)
     closure = environment.closure(front.root)
     if tuple(sorted(front.serves)) != closure:
         what = f"it says that {_names(front.serves)} serve, its root reaches {_names(closure)}"
         yield Finding("front/serves", where, what, restore, name)
     yield from _release_findings(environment, front, facts, where)
-
-
-def _is_out_of_turn(environment: Environment, front: Front) -> bool:
-    """Whether the front does not come right after its own gate and before all others."""
-    others = [gate.wave for root, gate in environment.gates.items() if root != front.root]
-    return front.wave != environment.gates[front.root].wave + 1 or any(wave <= front.wave for wave in others)
 
 
 def _release_findings(environment: Environment, front: Front, facts: Facts, where: str) -> Iterator[Finding]:

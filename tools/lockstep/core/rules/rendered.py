@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lockstep.core.environment import Environment, Front, Gate, in_wave
+from lockstep.core.environment import (
+    GATE_FILE,
+    OTHER_WAVE,
+    OWN_WAVE,
+    Environment,
+    Front,
+    Gate,
+    in_wave,
+)
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.fields import at, mappings
 from lockstep.core.instance import Instance, has_own_name, variable_of
@@ -30,22 +38,24 @@ def gate_rendering_findings(gate: Gate, environment: Environment, facts: Facts) 
         return
     candidates = [release for release in facts.known.values() if _may_be(root, release, facts)]
     contexts = {one.version: _gate_context(gate, root, one) for one in candidates}
+    file = environment.gate_file(gate.root)
+    wave = OWN_WAVE if file == GATE_FILE else OTHER_WAVE
     given = [
-        _rendered(facts.templates[version], "gate.yaml.j2", context, gate.wave) for version, context in contexts.items()
+        _rendered(facts.templates[version], "gate.yaml.j2", context, wave) for version, context in contexts.items()
     ]
     if candidates and _plain(gate.objects) not in given:
-        where = f"releases/{environment.name}/gates/{gate.root}.yaml"
+        where = f"releases/{environment.name}/{file}"
         names = ", ".join(str(release.version) for release in candidates)
         what = f"it is not the gate that release {names} gives to {gate.root}"
         yield Finding("gate/rendered", where, what, f"restore it from Git: git log -- {where}", gate.root.component)
 
 
 def front_rendering_findings(front: Front, release: Release, facts: Facts, where: str) -> Iterator[Finding]:
-    """The front is what its release's template gives for its root; its wave is judged with the gates'."""
+    """The front is what its release's template gives for its root."""
     if release.version not in facts.templates:
         return
     context = {"root": str(front.root), "release": str(release.version), "serves": [str(one) for one in front.serves]}
-    given = _rendered(facts.templates[release.version], "front.yaml.j2", context, front.wave)
+    given = _rendered(facts.templates[release.version], "front.yaml.j2", context)
     if _plain(front.objects) != given:
         what = f"it is not the front that release {release.version} gives to {front.root}"
         fix = f"git revert the commit that changed it: git log -- {where}"
@@ -86,9 +96,10 @@ def is_own_image(gate: Gate, root: Instance) -> bool:
     return {without_host(str(one)) for one in images_of(gate.objects[0])} <= {without_host(one) for one in root.images}
 
 
-def _rendered(templates: Templates, name: str, context: dict[str, Any], wave: int) -> Plain | None:
+def _rendered(templates: Templates, name: str, context: dict[str, Any], wave: int | None = None) -> Plain | None:
     try:
-        return _plain(in_wave(render(templates, name, context), wave))
+        objects = render(templates, name, context)
+        return _plain(objects if wave is None else in_wave(objects, wave))
     except LockstepError:
         return None
 
