@@ -62,8 +62,8 @@ class Hand:
     def _applied(self) -> bool:
         """Whether all of it was applied; the front waits for its gate."""
         folder = self.tiny.folder / "releases/staging"
-        for name in ("policies", "instances", "gates"):
-            if (folder / name).is_dir():
+        for name in ("policies", "instances", "front/gate.yaml", "gates"):
+            if (folder / name).exists():
                 self.kubectl("apply", "--server-side", "--force-conflicts", f"--filename={folder / name}")
         front = folder / "front/front.yaml"
         if front.exists():

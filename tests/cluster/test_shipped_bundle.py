@@ -89,7 +89,7 @@ def served(cluster: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         bundle.apply("policies", "instances")
         bundle.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=120s")
         bundle.lockstep("promote", "production", "1.0.0")
-        bundle.apply("gates")
+        bundle.apply("front/gate.yaml")
         bundle.kubectl("wait", "--for=condition=Complete", f"job/gate-{bundle.root}", "--timeout=60s")
         bundle.apply("front")
         until_answered(bundle.address)
@@ -239,7 +239,7 @@ def test_a_promote_and_its_revert_fail_no_request_and_keep_alive_clients_follow(
     served.apply("policies", "instances")
     served.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=120s")
     served.lockstep("promote", "production", "1.1.0")
-    served.apply("gates")
+    served.apply("front/gate.yaml")
     served.kubectl("wait", "--for=condition=Complete", f"job/gate-{served.root}", "--timeout=60s")
 
     moved = []
