@@ -1,7 +1,7 @@
 # One line per target; the work is in tools/. `make demo` and `make test` need only git, make and Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test check bench format golden lock clean cluster cluster-down demo-cluster test-cluster soak test-cluster soak
+.PHONY: demo test check bench format golden lock clean cluster cluster-down demo-cluster test-cluster soak
 AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
@@ -13,11 +13,9 @@ golden: .venv/dev.done ; @LOCKSTEP_GOLDEN=write $(BIN)/python -m pytest -q tests
 lock: .venv/dev.done ; @bash tools/lock.sh
 cluster: .venv/dev.done ; @$(BIN)/python -m cluster up --agent $(AGENT)
 cluster-down: .venv/dev.done ; @$(BIN)/python -m cluster down
-test-cluster: .venv/dev.done ; @$(BIN)/python -m cluster up --agent both >/dev/null && $(BIN)/python -m pytest tests/cluster -m "not soak"
-soak: .venv/dev.done ; @$(BIN)/python -m cluster up --agent both >/dev/null && $(BIN)/python -m pytest tests/cluster
 demo-cluster: .venv/dev.done ; @$(BIN)/python -m cluster up --agent $(AGENT) && $(BIN)/python -m demo $(AGENT)
 test-cluster: .venv/dev.done ; @bash tools/test_cluster.sh -m "not soak"
 soak: .venv/dev.done ; @bash tools/test_cluster.sh
-clean: ; @rm -rf .venv .lockstep
+clean: ; @[ ! -e .lockstep/cluster ] || $(BIN)/python -m cluster down; rm -rf .venv .lockstep
 .venv/tool.done: requirements/tool.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh tool
 .venv/dev.done: requirements/dev.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh dev
