@@ -257,6 +257,18 @@ def test_connection_is_closed_by_its_first_response_after_the_maximum_age(launch
     assert connection.sock is None
 
 
+def test_connection_that_is_old_before_its_first_request_is_answered_and_then_closed(launch):
+    """On a busy machine a client needs more than the age between connecting and asking."""
+    aging = launch(MAX_CONNECTION_AGE_SECONDS="0.2").wait_ready()
+    connection = http.client.HTTPConnection(urlsplit(aging.url).netloc, timeout=5)
+    connection.connect()
+
+    time.sleep(0.8)
+    answer = request(connection)
+
+    assert (answer.status, answer.getheader("connection")) == (200, "close")
+
+
 @pytest.mark.usefixtures("gateway")
 def test_request_that_runs_when_its_connection_gets_old_is_answered_and_then_closed(launch, world):
     world.say("ocr-slow000000", "/read", lambda _: time.sleep(0.9) or {"text": "x"})

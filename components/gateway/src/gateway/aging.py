@@ -4,7 +4,8 @@ A moved Service pointer cuts no open connection: a client that keeps one open wo
 long as it likes. So each connection knows when it was made. The first response that starts after the maximum age
 carries `connection: close`, and a connection that is idle then is closed a grace period later. The grace is for
 requests already on their way: on a connection in use one arrives within it and is answered with `connection: close`,
-which, unlike a close without words, loses nothing.
+which, unlike a close without words, loses nothing. A connection that brought no request yet is left open for longer:
+its client is about to send one, and on a busy machine that takes more than the age.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gateway.service import Message, Receive, Send
 
 IDLE_GRACE_SECONDS = 0.25
+FIRST_REQUEST_SECONDS = 10.0
 
 
 class AgingProtocol(H11Protocol):
@@ -62,7 +64,9 @@ class AgingProtocol(H11Protocol):
 
     def _close_if_idle(self) -> None:
         """Closes between requests; a running one closes by itself, for its response starts after the maximum age."""
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None and self.loop.time() < self._expires - self.max_age + FIRST_REQUEST_SECONDS:
+            self._timer = self.loop.call_later(FIRST_REQUEST_SECONDS, self._close_if_idle)
+        elif self.cycle is None or self.cycle.response_complete:
             self.timeout_keep_alive_handler()
         elif self.cycle.response_started:
             self.cycle.keep_alive = False
