@@ -163,5 +163,6 @@ def test_prompt_only(stage: Stage) -> None:
 
 def _is_fast(stage: Stage, back: list[float]) -> None:
     middle, worst = BACK[stage.agent]
-    assert median(back) < middle, f"the median revert took {median(back):.2f} s, {back}"
+    is_enough = len(back) >= REVERTS  # for a median
+    assert not is_enough or median(back) < middle, f"the median revert took {median(back):.2f} s, {back}"
     assert max(back) < worst, f"the slowest revert took {max(back):.2f} s, {back}"
