@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,15 +43,15 @@ class OnCluster:
         """The clone's images come from the cluster's registry, on its base image; its origin is a bare repository."""
         config = self.bundle / "lockstep.yaml"
         data = yaml.safe_load(config.read_text(encoding="utf-8"))
-        data["registry"] = f"{self.cluster.registry}/{_REPOSITORY}"
+        tree = self._run(["git", "rev-parse", "HEAD^{tree}"]).strip()
+        # Tags of releases never move, and this story begins at 1.0.0 each time: other content is another bundle.
+        data["registry"] = f"{self.cluster.registry}/{_REPOSITORY}-{tree[:10]}"
         data["platform"]["base"] = self.cluster.base
         data["environments"][self.environment]["agent"] = self.agent
         config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-        subprocess.run(
-            ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self._origin)],
-            check=True,
-        )
-        subprocess.run(["git", "remote", "set-url", "origin", str(self._origin)], cwd=self.bundle, check=True)
+        shutil.rmtree(self._origin, ignore_errors=True)
+        self._run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self._origin)])
+        self._run(["git", "remote", "set-url", "origin", str(self._origin)])
 
     def released(self, version: str) -> None:
         """Pushes the release's images; what is there already is not sent again."""

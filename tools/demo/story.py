@@ -156,6 +156,7 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
     """Reverts the newest promote and measures until the last answer of what it had promoted began."""
     commit = scene.git("log", "--format=%H", "--max-count=1", "--grep=^Lockstep-Edit: promote")
     if loading:
+        scene.until("an instance is loading", lambda: "starting" in scene.place.states().values())
         time.sleep(_LOADING_SECONDS)
     place = scene.place
     bad, bad_root, lives = place.served(), place.root(), place.lives()
