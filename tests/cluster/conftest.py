@@ -28,6 +28,7 @@ _LONGEST = 30  # of a scenario's name: Application names are made of it
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--agent limits the scenarios to one; the default is both."""
+    parser.addoption("--speed", action="store_true", help="fail also where an aim of speed is missed (quiet machines)")
     parser.addoption("--agent", action="append", choices=[*AGENTS, "helm"], help="who follows the environments")
 
 
@@ -88,7 +89,7 @@ def stage(
     api.until_gone(f"/api/v1/namespaces/{name}", 90)
     folder = home / "records" / name
     folder.mkdir(parents=True)
-    made = Stage(cluster, api, bundle, agent, name, folder)
+    made = Stage(cluster, api, bundle, agent, name, folder, judges_speed=request.config.getoption("--speed"))
     began = time.monotonic()
     yield made
     _report(request.node.nodeid, {"agent": agent, "seconds": round(time.monotonic() - began, 1), **made.timings})

@@ -26,7 +26,7 @@ TUNABLES = (
     "kernel.panic_on_oops",
     "kernel.keys.root_maxkeys",
 )
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 POD = """
 apiVersion: v1
 kind: Pod

@@ -10,7 +10,7 @@ from kit.facts import paths
 from kit.stage import Stage
 from kit.variants import BASE, NEXT, WRONG
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 
 
 def _gate(stage: Stage, root: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.local import Local
 from demo.scene import Scene, prepare
 
 TOP = Path(__file__).resolve().parents[2]
@@ -58,10 +59,10 @@ def second_server() -> Iterator[str]:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    scene = prepare(TOP, TOP / ".lockstep" / "test-llm")
+    scene = prepare(TOP, TOP / ".lockstep" / "test-llm", lambda bundle, _: Local(bundle, "staging"))
     scene.environment = "staging"
     yield scene
-    scene.stop_runner()
+    scene.place.stop()
 
 
 def release_with_hosted_llm(scene: Scene, address: str) -> None:
@@ -80,11 +81,11 @@ def test_another_server_replaces_llm_by_its_component_file_alone(scene: Scene, s
     release_with_hosted_llm(scene, second_server)
     scene.lockstep("stage", "staging", "1.0.0")
     scene.lockstep("promote", "staging", "1.0.0")
-    scene.start_runner()
-    scene.until("1.0.0 is served", lambda: scene.served() == "1.0.0")
+    scene.place.start()
+    scene.until("1.0.0 is served", lambda: scene.place.served() == "1.0.0")
 
     page = (scene.bundle / "components/gateway/tests/pages/invoice.png").read_bytes()
-    url = scene.status()["front_url"] + "/documents"
+    url = scene.place.url() + "/documents"
     with urllib.request.urlopen(
         urllib.request.Request(url, data=page, headers={"content-type": "image/png"})
     ) as response:

@@ -128,7 +128,7 @@ def both(tagged, tmp_path_factory) -> tuple[dict[str, bytes], dict[str, bytes]]:
     [
         "releases/0.1.0/release.yaml",
         "releases/staging/instances/",
-        "releases/staging/gates/",
+        "releases/staging/front/gate.yaml",
         "releases/staging/front/front.yaml",
         "releases/staging/",
         ".lockstep/store/blobs/",

@@ -33,7 +33,7 @@ _SETTLE_SECONDS = 120.0
 
 @dataclass
 class Stage:
-    """One environment. `timings` go to the report."""
+    """One environment. `timings` go to the report; they are judged only where `judges_speed` says so."""
 
     cluster: Running
     api: Api
@@ -41,6 +41,7 @@ class Stage:
     agent: str
     name: str
     folder: Path
+    judges_speed: bool = False
     timings: dict[str, Any] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
     closures: dict[str, frozenset[str]] = field(default_factory=dict)
