@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from lockstep.core.names import EnvironmentName
 from lockstep.core.version import Version
 from lockstep.verbs.edit import Writing
@@ -93,6 +95,12 @@ _FILES = {
     "components/model/src/model.py": _SERVER,
     "components/model/contract/openapi.yaml": _CONTRACT + "# what model promises\n",
 }
+
+
+def set_identity(patch: pytest.MonkeyPatch) -> None:
+    """Git commits by the same person at the same time, whatever this machine says."""
+    for name, value in _GIT.items():
+        patch.setenv(name, value)
 
 
 @dataclass(frozen=True)

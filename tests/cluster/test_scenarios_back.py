@@ -18,10 +18,7 @@ def test_plain_revert_after_retire(stage: Stage) -> None:
     """A promote is reverted by hand although its predecessor was retired: what served goes on serving."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        promoted = stage.promote(following)
-        stage.until_front(following)
+        promoted = stage.serve(following)
         stage.retire(base)
         stage.until(lambda: not stage.watcher.latest("Deployment", stage.root(base)), "the old release is gone")
         moved = time.monotonic_ns()
@@ -40,10 +37,7 @@ def test_retired_root_created_again(stage: Stage) -> None:
     """Promote and retire are both reverted: the old release starts again, and serves when its gate has answered."""
     base, following = stage.bundle.release(slow(8)), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        promoted = stage.promote(following)
-        stage.until_front(following)
+        promoted = stage.serve(following)
         retired = stage.retire(base)
         stage.until(lambda: not stage.watcher.latest("Deployment", stage.root(base)), "the old release is gone")
         began = stage.revert(retired, promoted)
@@ -59,10 +53,7 @@ def test_two_releases_back_after_retire(stage: Stage) -> None:
     base, second, third = (stage.bundle.release(variant) for variant in (BASE, NEXT, PROMPT))
     with opened(stage, base):
         for release in (second, third):
-            stage.stage(release)
-            stage.until_ready(release)
-            stage.promote(release)
-            stage.until_front(release)
+            stage.serve(release)
         stage.retire()
         stage.until(lambda: not stage.watcher.latest("Deployment", stage.instance(base, "root")), "the first is gone")
         began = stage.rollback("--to", base.version)
@@ -82,12 +73,7 @@ def test_start_up_is_not_paid(stage: Stage, seconds: int) -> None:
         stage.stage(following)
         stage.timings["warm"] = stage.until_ready(following, 120)
         for _ in range(3):
-            commit = stage.promote(following)
-            stage.until_front(following)
-            stage.hold(2.5, "it serves")
-            began = stage.revert(commit)
-            stage.until_front(base)
-            stage.hold(2.5, "its last answers")
+            began = stage.there_and_back(following, base, 2.5)
             back.append(stage.answered_until(following, began))
         stage.same()
     stage.timings |= {"start_up": seconds, "revert_median": median(back), "revert_worst": max(back)}
@@ -98,10 +84,7 @@ def test_all_components_at_once(stage: Stage) -> None:
     """Every component changes: nothing is shared, and nobody notices in either direction."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(ALL)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        commit = stage.promote(following)
-        stage.until_front(following)
+        commit = stage.serve(following)
         stage.hold(3, "it serves")
         began = stage.revert(commit)
         stage.until_front(base)

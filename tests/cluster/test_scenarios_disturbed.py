@@ -44,10 +44,7 @@ def test_kubelet_restarted(stage: Stage) -> None:
     """The kubelet is restarted under load, between promote and revert: no pod is, and no request fails."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        commit = stage.promote(following)
-        stage.until_front(following)
+        commit = stage.serve(following)
         began = stage.mark("the kubelet restarts")
         Supervisor(TOP).restart("kubelet")
         stage.hold(8, "it finds its pods again")
@@ -63,10 +60,7 @@ def test_front_edited_by_hand(stage: Stage) -> None:
     """Somebody moves the front in the cluster: the agent moves it back to what Git says."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        stage.promote(following)
-        stage.until_front(following)
+        stage.serve(following)
         began = stage.mark("a hand moves the front")
         selector = {"spec": {"selector": {INSTANCE: stage.root(base)}}}
         stage.api.ask("PATCH", f"/api/v1/namespaces/{stage.name}/services/front", selector)
@@ -107,10 +101,7 @@ def test_idleness(stage: Stage) -> None:
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with stage.opened(base):
         with stage.under_load():
-            stage.stage(following)
-            stage.until_ready(following)
-            commit = stage.promote(following)
-            stage.until_front(following)
+            commit = stage.serve(following)
             stage.hold(3, "it serves")
         idle = Window(stage.mark("nobody asks"), time.monotonic_ns() + 60 * SECOND)
         stage.hold(60, "nobody asks")

@@ -49,10 +49,7 @@ def test_revert_during_a_failing_forward(stage: Stage) -> None:
     """Two promotes in a row, the second of a release that crashes; the first one is reverted under it."""
     base, following, crashing = (stage.bundle.release(variant) for variant in (BASE, NEXT, CRASHING))
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        first = stage.promote(following)
-        stage.until_front(following)
+        first = stage.serve(following)
         stage.stage(crashing)
         second = stage.promote(crashing)
         stage.hold(5, "the second promote waits for its gate")
@@ -68,10 +65,7 @@ def test_bot_that_promotes_again(stage: Stage) -> None:
     """A rollback with a hold: the bot that promotes again is refused, and the front stays."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        stage.promote(following)
-        stage.until_front(following)
+        stage.serve(following)
         stage.rollback("--hold", "wrong totals")
         stage.until_front(base)
         with pytest.raises(CommandError, match="wrong totals"):

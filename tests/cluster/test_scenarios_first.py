@@ -45,12 +45,7 @@ def test_revert(stage: Stage) -> None:
         stage.stage(following)
         stage.until_ready(following)
         for _ in range(REVERTS):
-            commit = stage.promote(following)
-            stage.until_front(following)
-            stage.hold(2.5, "it serves")
-            began = stage.revert(commit)
-            stage.until_front(base)
-            stage.hold(2.5, "its last answers")
+            began = stage.there_and_back(following, base, 2.5)
             windows.append(stage.still(began, base, following))
             back.append(stage.answered_until(following, began))
         stage.same()
@@ -63,10 +58,7 @@ def test_revert_of_a_release_that_went_bad(stage: Stage) -> None:
     """The promoted release goes bad, root and model: its revert waits for none of its instances."""
     base, following = stage.bundle.release(BASE), stage.bundle.release(NEXT)
     with opened(stage, base):
-        stage.stage(following)
-        stage.until_ready(following)
-        commit = stage.promote(following)
-        stage.until_front(following)
+        commit = stage.serve(following)
         stage.hold(2, "it serves")
         broke = stage.mark("the release goes bad")
         for component in ("model", "root"):
@@ -116,10 +108,7 @@ def test_revert_while_another_release_starts(stage: Stage) -> None:
     """r1 is reverted while r2, whose model takes 30 s, is still starting: the front waits for nothing."""
     base, first, second = (stage.bundle.release(variant) for variant in (BASE, NEXT, slow(30)))
     with opened(stage, base):
-        stage.stage(first)
-        stage.until_ready(first)
-        commit = stage.promote(first)
-        stage.until_front(first)
+        commit = stage.serve(first)
         stage.stage(second)
         stage.until(lambda: stage.watcher.latest("Deployment", stage.root(second)), "the second release starts")
         stage.hold(2, "r2 starts")
@@ -140,10 +129,7 @@ def test_prompt_only(stage: Stage) -> None:
     """Another prompt makes exactly: one ConfigMap, thin and its Service, the root and its, their edges, the gate."""
     base, prompt = stage.bundle.release(BASE), stage.bundle.release(PROMPT)
     with opened(stage, base):
-        stage.stage(prompt)
-        stage.until_ready(prompt)
-        stage.promote(prompt)
-        stage.until_front(prompt)
+        stage.serve(prompt)
         stage.hold(3, "the old root's last answers")
         stage.same()
     root, thin = (stage.instance(prompt, component) for component in ("root", "thin"))

@@ -61,12 +61,7 @@ def test_twenty_cycles(stage: Stage) -> None:
         stage.until_ready(following)
         stage.hold(2, "all is warm")
         for _ in range(20):
-            commit = stage.promote(following)
-            stage.until_front(following)
-            stage.hold(1.5, "it serves")
-            began = stage.revert(commit)
-            stage.until_front(base)
-            stage.hold(2, "its last answers")
+            began = stage.there_and_back(following, base, 2)
             windows.append(stage.still(began, base, following))
             back.append(stage.answered_until(following, began))
         stage.same()
@@ -85,12 +80,7 @@ def test_hundred_thousand_requests(stage: Stage) -> None:
             stage.until_ready(release)
         while stage.load.count < REQUESTS:
             for release in (following, prompt):
-                commit = stage.promote(release)
-                stage.until_front(release)
-                stage.hold(4, "it serves")
-                began = stage.revert(commit)
-                stage.until_front(base)
-                stage.hold(4, "its last answers")
+                began = stage.there_and_back(release, base, 4)
                 back.append(stage.answered_until(release, began))
             commit = stage.promote(crashing)
             stage.hold(3, "it crashes")

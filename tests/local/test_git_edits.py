@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.cli.main import main
-from tiny import _GIT as GIT
-from tiny import Tiny, good_tree
+from tiny import Tiny, good_tree, set_identity
 
 Run = Callable[..., str]
 KEYS = json.loads((Path(__file__).parents[1] / "goldens" / "json-keys.json").read_text(encoding="utf-8"))
@@ -22,37 +20,12 @@ KEYS = json.loads((Path(__file__).parents[1] / "goldens" / "json-keys.json").rea
 def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """1.0.0 and 1.1.0 staged, 1.1.0 serves in staging; 1.2.0 is tagged."""
     with pytest.MonkeyPatch.context() as patch:
-        _fixed(patch)
+        set_identity(patch)
         tiny = good_tree(tmp_path_factory.mktemp("git") / "bundle")
         tiny.replace("components/front-door/component.yaml", "hello", "good day")
         tiny.commit("another greeting")
         tiny.tag("1.2.0")
     return tiny
-
-
-@pytest.fixture
-def tiny(served: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
-    """A copy of it."""
-    _fixed(monkeypatch)
-    return served.copy(tmp_path / "bundle")
-
-
-@pytest.fixture
-def run(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Standard output of a command that must end with a code."""
-
-    def command(*words: str, code: int = 0, folder: Path | None = None) -> str:
-        found = main([*words, "-C", str(folder or tiny.folder)])
-        printed = capsys.readouterr()
-        assert found == code, printed.err
-        return printed.out if code == 0 else printed.err
-
-    return command
-
-
-def _fixed(patch: pytest.MonkeyPatch) -> None:
-    for name, value in GIT.items():
-        patch.setenv(name, value)
 
 
 def _tree(tiny: Tiny, path: str = "releases/staging", at: str = "main") -> str:

@@ -10,22 +10,16 @@ import pytest
 from lockstep.cli.main import main
 from lockstep.verbs.stores import own_stores
 from lockstep.verbs.verify import verify_bundle
-from tiny import _GIT as GIT
-from tiny import Tiny, good_tree, tiny_bundle
+from tiny import Tiny, good_tree, set_identity, tiny_bundle
 
 Run = Callable[..., str]
-
-
-def _fixed(patch: pytest.MonkeyPatch) -> None:
-    for name, value in GIT.items():
-        patch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """1.0.0 and 1.1.0 staged, 1.1.0 serves in staging, which is Flux's by now; 1.2.0 is tagged."""
     with pytest.MonkeyPatch.context() as patch:
-        _fixed(patch)
+        set_identity(patch)
         tiny = good_tree(tmp_path_factory.mktemp("flux") / "bundle")
         tiny.replace(
             "lockstep.yaml", "staging: {prereleases", "staging: {agent: flux, retire_after_seconds: 0, prereleases"
@@ -37,25 +31,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         assert main(["stage", "staging", "1.1.0", "-C", str(tiny.folder)]) == 0
         assert main(["release", "1.2.0", "-C", str(tiny.folder)]) == 0
     return tiny
-
-
-@pytest.fixture
-def tiny(served: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
-    _fixed(monkeypatch)
-    return served.copy(tmp_path / "bundle")
-
-
-@pytest.fixture
-def run(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Standard output of a command that must end with a code; standard error if that is not 0."""
-
-    def command(*words: str, code: int = 0) -> str:
-        found = main([*words, "-C", str(tiny.folder)])
-        printed = capsys.readouterr()
-        assert found == code, printed.err
-        return printed.out if code == 0 else printed.err
-
-    return command
 
 
 def _tree(tiny: Tiny, at: str = "main") -> str:
@@ -136,7 +111,7 @@ def test_a_revert_of_the_revert_promotes_again(tiny: Tiny, run: Run) -> None:
 def test_an_environment_of_flux_keeps_an_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _fixed(monkeypatch)
+    set_identity(monkeypatch)
     tiny = tiny_bundle(tmp_path / "tiny")
     tiny.replace("lockstep.yaml", "production: {}", "production: {agent: flux, namespace: tiny-production}")
     tiny.commit("Flux applies production")

@@ -11,22 +11,16 @@ import pytest
 from lockstep.cli.main import main
 from lockstep.verbs.stores import own_stores
 from lockstep.verbs.verify import verify_bundle
-from tiny import _GIT as GIT
-from tiny import STAGING, Tiny, good_tree
+from tiny import STAGING, Tiny, good_tree, set_identity
 
 Run = Callable[..., str]
-
-
-def _fixed(patch: pytest.MonkeyPatch) -> None:
-    for name, value in GIT.items():
-        patch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """1.1.0 serves; 1.2.0 has another model, staged in standby."""
     with pytest.MonkeyPatch.context() as patch:
-        _fixed(patch)
+        set_identity(patch)
         tiny = good_tree(tmp_path_factory.mktemp("swap") / "bundle")
         tiny.replace(
             "components/model/component.yaml", "description: Knows.", "description: Knows.\nconfig: {SIZE: large}"
@@ -36,12 +30,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         tiny.release("1.2.0")
         assert main(["stage", "staging", "1.2.0", "--swap", "model", "-C", str(tiny.folder)]) == 0
     return tiny
-
-
-@pytest.fixture
-def tiny(served: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
-    _fixed(monkeypatch)
-    return served.copy(tmp_path / "bundle")
 
 
 @pytest.fixture

@@ -93,6 +93,14 @@ class Stage:
             self.roots[release.version], self.closures[root] = root, closure
         self._done(f"stage {' '.join(release.variant.name for release in releases)}", push=push)
 
+    def serve(self, release: Release) -> str:
+        """The commit of a promote, after its release was staged and warm, and once the front names it."""
+        self.stage(release)
+        self.until_ready(release)
+        commit = self.promote(release)
+        self.until_front(release)
+        return commit
+
     def promote(self, release: Release, *, push: bool = True, swap: str = "") -> str:
         """The commit of a promote."""
         commit = str(self.bundle.lockstep("promote", self.name, release.version, *_swap(swap))["commit"])
@@ -104,6 +112,16 @@ class Stage:
         for commit in commits:
             self.bundle.run("git", "revert", "--no-edit", commit)
         return self.push(f"revert {' '.join(commit[:10] for commit in commits)}")
+
+    def there_and_back(self, release: Release, base: Release, seconds: float) -> int:
+        """When the push of a revert began: a warm release was promoted, served so long, and was reverted to `base`."""
+        commit = self.promote(release)
+        self.until_front(release)
+        self.hold(seconds, "it serves")
+        began = self.revert(commit)
+        self.until_front(base)
+        self.hold(seconds, "its last answers")
+        return began
 
     def retire(self, *dropped: Release, push: bool = True) -> str:
         """The commit that deletes what no kept release needs, and these releases although they would be kept."""
