@@ -149,7 +149,7 @@ def _again(scene: Scene, version: str) -> None:
     scene.lockstep("promote", scene.environment, version)
     scene.place.committed()
     scene.until(f"{version} is served", lambda: scene.place.served() == version)
-    scene.say(f"promote  {version:<6} again: nothing had to start")
+    scene.say(f"promote  {version:<6} again: no instance had to start")
 
 
 def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading: bool) -> None:
