@@ -79,8 +79,9 @@ class Local:
         return {name: str(item["state"]) for name, item in self._status().get("instances", {}).items()}
 
     def lives(self) -> Mapping[str, str]:
-        """Every instance's process id."""
-        return {name: str(item["pid"]) for name, item in self._status().get("instances", {}).items()}
+        """The process id of every instance that is ready."""
+        instances = self._status().get("instances", {})
+        return {name: str(item["pid"]) for name, item in instances.items() if item["state"] == "ready"}
 
     def failing(self, instances: list[str]) -> str:
         """The first of these instances that the runner gave up on for now; empty if none."""

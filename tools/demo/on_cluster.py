@@ -104,11 +104,12 @@ class OnCluster:
         }
 
     def lives(self) -> Mapping[str, str]:
-        """Every instance's pods, and when each became ready."""
-        return {
+        """The ready pods of every instance that has some, and when each became ready."""
+        ready = {
             str(name): " ".join(sorted(f"{pod.name}:{pod.started_seconds}" for pod in item.pods if pod.is_ready))
             for name, item in self._state().instances.items()
         }
+        return {name: pods for name, pods in ready.items() if pods}
 
     def failing(self, instances: list[str]) -> str:
         """The first of these instances whose container ended by itself; empty if none did."""

@@ -49,7 +49,7 @@ class Place(Protocol):
         """Every instance that is there: ready, starting or another word for what it is."""
 
     def lives(self) -> Mapping[str, str]:
-        """Every instance that is there: what becomes another whenever it is started again."""
+        """Every instance that is ready: what becomes another whenever it is started again."""
 
     def failing(self, instances: list[str]) -> str:
         """The first of these instances that failed to start; empty if none did."""
