@@ -33,6 +33,7 @@ RESULTS = HERE.parents[1] / ".lockstep" / "side-by-side.json"
 STARTS = (3, 10, 30)
 RATE = 60.0
 LATE_SECONDS = 5.0
+_ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd"
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class _ArgoCD(_Plain):
         self._git("init", "--quiet", "--initial-branch=main", ".")
         shutil.copytree(HERE / "plain", self._folder / "plain")
         self._commit(values)
-        self.api.ask("POST", self._applications, self._application())
+        self._allow()
+        self.api.ask("POST", f"{_ARGO}/applications", self._application())
         self.until(lambda: self.rolled("old"), "the first release is rolled out")
 
     def forward(self, values: Object) -> None:
@@ -169,7 +171,8 @@ class _ArgoCD(_Plain):
         self._tell("old")
 
     def forget(self) -> None:
-        self.api.delete(f"{self._applications}/{self.namespace}")
+        for kind in ("applications", "appprojects"):
+            self.api.delete(f"{_ARGO}/{kind}/{self.namespace}")
 
     def _tell(self, generation: str) -> None:
         notify(self.cluster, "argocd", self._url)
@@ -185,6 +188,25 @@ class _ArgoCD(_Plain):
         who = ("-c", "user.name=Scenario", "-c", "user.email=scenario@localhost")
         subprocess.run(["git", *who, *arguments], cwd=self._folder, check=True, capture_output=True)
 
+    def _allow(self) -> None:
+        """The Argo CD of this cluster acts as an account that a project names; here one that may do everything."""
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+        subject = {"kind": "ServiceAccount", "name": "default", "namespace": self.namespace}
+        binding = {"metadata": {"name": "plain"}, "roleRef": role, "subjects": [subject]}
+        self.api.ask("POST", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}/rolebindings", binding)
+        place = {"server": "https://kubernetes.default.svc", "namespace": self.namespace}
+        project = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "AppProject",
+            "metadata": {"name": self.namespace, "namespace": "argocd"},
+            "spec": {
+                "sourceRepos": ["*"],
+                "destinations": [place],
+                "destinationServiceAccounts": [{**place, "defaultServiceAccount": "default"}],
+            },
+        }
+        self.api.ask("POST", f"{_ARGO}/appprojects", project)
+
     def _application(self) -> Object:
         destination = {"server": "https://kubernetes.default.svc", "namespace": self.namespace}
         policy = {
@@ -197,12 +219,8 @@ class _ArgoCD(_Plain):
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
             "metadata": {"name": self.namespace, "namespace": "argocd"},
-            "spec": {"project": "default", "source": source, "destination": destination, "syncPolicy": policy},
+            "spec": {"project": self.namespace, "source": source, "destination": destination, "syncPolicy": policy},
         }
-
-    @property
-    def _applications(self) -> str:
-        return "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 
     @property
     def _folder(self) -> Path:
