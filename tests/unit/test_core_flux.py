@@ -33,7 +33,8 @@ def told(environment: Environment) -> Files:
 
 def objects(environment: Environment, prefix: str = "") -> dict[str, Any]:
     found = flux_files(environment, bundle(), prefix)
-    items = [yaml.safe_load(data) for path, data in found.items() if path.startswith("flux/objects/")]
+    own = (path for path in found if path.startswith("flux/objects/") and not path.endswith("kustomization.yaml"))
+    items = [yaml.safe_load(found[path]) for path in own]
     return {item["metadata"]["name"]: item for item in items}
 
 
@@ -56,9 +57,10 @@ def test_each_state_has_its_kustomizations() -> None:
 
     assert sorted(objects(STAGED)) == ["instances"]
     assert sorted(objects(SERVING)) == sorted(["instances", "front", f"root-{FIRST.root}"])
-    assert sorted(objects(with_policies)) == sorted(
-        ["front", "instances", "policies", f"root-{FIRST.root}", f"root-{SECOND.root}"]
-    )
+    assert sorted(objects(with_policies)) == sorted(["front", "instances", f"root-{FIRST.root}", f"root-{SECOND.root}"])
+    listed = flux_files(with_policies, bundle(), "")["flux/objects/policies/kustomization.yaml"]
+    assert b"- ../../../policies/default-deny.yaml\n" in listed
+    assert "flux/objects/policies/kustomization.yaml" not in flux_files(MOVED, bundle(), "")
 
 
 def test_the_front_waits_for_the_first_answer_of_its_own_root_and_nobody_waits_for_anything_else() -> None:

@@ -1,7 +1,7 @@
 """What Flux is told about an environment: a folder of Kustomizations that is a function of the environment alone.
 
 flux/objects/instances.yaml   applies instances/; what it may not delete yet, the guard refuses, and it tries again
-flux/objects/policies.yaml    applies policies/; a Kustomization of its own, so that instances/ holds instances only
+flux/objects/policies/        policies/, applied with these Kustomizations: one build fewer for every commit (ADR 11)
 flux/objects/gate.yaml        root-<id> of the root that the front names: applies its gate and waits for the answer
 flux/objects/root-<id>.yaml   root-<id> of another root; it goes with its root, and its proof with it
 flux/objects/front.yaml       applies the front once the gate of the root that it names has answered
@@ -18,7 +18,7 @@ file that retire deletes is ever changed: so the revert of a promote does not co
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -51,11 +51,13 @@ def flux_files(environment: Environment, bundle: Bundle, prefix: str) -> Files:
         return {}
     place = _Place(bundle.namespace_of(environment.name), str(bundle.name), f"{prefix}releases/{environment.name}")
     front = [environment.front.root] if environment.front else []
+    policies = sorted(path for path in environment.chart if path.startswith("policies/"))
     return {
         **{f"{FOLDER}objects/{name}.yaml": _file(data) for name, data in _objects(environment, place)},
-        **{f"{FOLDER}{_gate_folder(environment, root)}/kustomization.yaml": _resource(environment.gate_file(root))
+        **({f"{FOLDER}objects/policies/kustomization.yaml": _resources(policies)} if policies else {}),
+        **{f"{FOLDER}{_gate_folder(environment, root)}/kustomization.yaml": _resources([environment.gate_file(root)])
            for root in environment.gates},
-        **{f"{FOLDER}front/{root}/kustomization.yaml": _resource(FRONT_FILE) for root in front},
+        **{f"{FOLDER}front/{root}/kustomization.yaml": _resources([FRONT_FILE]) for root in front},
     }  # fmt: skip
 
 
@@ -83,10 +85,8 @@ class _Place:
 
 def _objects(environment: Environment, place: _Place) -> Iterator[tuple[str, Object]]:
     """Each Kustomization by the name of its file."""
-    applied = {"prune": True, "wait": False}
-    yield "instances", _kustomization(place, "instances", "instances", {**applied, "deletionPolicy": "Orphan"})
-    if any(path.startswith("policies/") for path in environment.chart):
-        yield "policies", _kustomization(place, "policies", "policies", applied)
+    applied = {"prune": True, "wait": False, "deletionPolicy": "Orphan"}
+    yield "instances", _kustomization(place, "instances", "instances", applied)
     for root, gate in environment.gates.items():
         folder = _gate_folder(environment, root)
         file = "gate" if environment.gate_file(root) == GATE_FILE else root_name(root)
@@ -138,12 +138,12 @@ def root_name(root: InstanceId) -> str:
     return f"root-{root}"
 
 
-def _resource(path: str) -> bytes:
-    """A kustomization of one file of the environment, named from a folder three levels below it."""
+def _resources(paths: Sequence[str]) -> bytes:
+    """A kustomization of files of the environment, named from a folder three levels below it."""
     return _file({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": [posixpath.join("../../..", path)],
+        "resources": [posixpath.join("../../..", path) for path in paths],
     })  # fmt: skip
 
 
