@@ -59,7 +59,7 @@ def test_each_state_has_its_kustomizations() -> None:
     assert sorted(objects(SERVING)) == sorted(["instances", "front", f"root-{FIRST.root}"])
     assert sorted(objects(with_policies)) == sorted(["front", "instances", f"root-{FIRST.root}", f"root-{SECOND.root}"])
     listed = flux_files(with_policies, bundle(), "")["flux/objects/policies/kustomization.yaml"]
-    assert b"- ../../../policies/default-deny.yaml\n" in listed
+    assert b'- "../../../policies/default-deny.yaml"' in listed
     assert "flux/objects/policies/kustomization.yaml" not in flux_files(MOVED, bundle(), "")
 
 
