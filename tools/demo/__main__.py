@@ -28,8 +28,9 @@ def main(agent: str = "") -> int:
     """
     name = "demo-cluster" if agent else "demo"
     home = _TOP / ".lockstep" / name
-    print(f"This repository releases itself, in a clone under .lockstep/{name}; nothing else is touched.\n", flush=True)
     scene = prepare(_TOP, home, _cluster(agent) if agent else Local)
+    touched = f"; it uses {scene.place.touches}" if scene.place.touches else "; nothing else is touched"
+    print(f"This repository releases itself, in a clone under .lockstep/{name}{touched}.\n", flush=True)
     report = Report()
     try:
         report = play(scene)
@@ -44,8 +45,8 @@ def main(agent: str = "") -> int:
     print(
         f"\nEvery promise held. Worst way back: {(report.rollback_seconds or 0) * 1000:.0f} ms from when "
         f"{scene.place.since} to the last answer of what it took back.\n"
-        f"Look around: cd {scene.bundle.relative_to(_TOP)} && ../../../.venv/bin/lockstep status\nReport: "
-        f".lockstep/{name}.json"
+        f"Look around: cd {scene.bundle.relative_to(_TOP)} && ../../../.venv/bin/"
+        f"{' '.join(['lockstep status', *scene.place.look()])}\nReport: .lockstep/{name}.json"
     )
     return 0
 

@@ -27,6 +27,7 @@ class Local:
     environment: str
     since: str = "the revert was seen"
     reach: tuple[str, ...] = ()
+    touches: str = ""
     runner: subprocess.Popen[bytes] | None = None
 
     def settle(self) -> None:
@@ -37,6 +38,10 @@ class Local:
 
     def committed(self) -> None:
         """Nothing: the runner follows HEAD."""
+
+    def look(self) -> tuple[str, ...]:
+        """None: the runner writes beside the clone what it does."""
+        return ()
 
     def start(self) -> None:
         """Starts `lockstep up` on a free port of the loopback."""

@@ -19,15 +19,16 @@ from lockstep.adapters.kubernetes import Cluster, open_cluster
 from lockstep.core.cluster.state import ClusterState, Reason
 
 _REPOSITORY = "documents"
+_NAMESPACE = "lockstep-demo"  # of its own: each run begins by deleting it
 
 
 @dataclass
 class OnCluster:
-    """One environment of the clone in a namespace of a cluster.
+    """One environment of the clone in the namespace lockstep-demo of a cluster.
 
     Args:
         bundle: The clone's folder.
-        environment: The environment, and its namespace.
+        environment: The environment.
         cluster: The cluster; `make cluster` made it.
         agent: argocd or flux.
     """
@@ -38,6 +39,7 @@ class OnCluster:
     agent: str
     since: str = "the push began"
     reach: tuple[str, ...] = ("--plain-http",)
+    touches: str = f"the cluster's namespace {_NAMESPACE}, and what charts/gitops makes for it"
 
     def settle(self) -> None:
         """The clone's images come from the cluster's registry, on its base image; its origin is a bare repository."""
@@ -47,7 +49,7 @@ class OnCluster:
         # Tags of releases never move, and this story begins at 1.0.0 each time: other content is another bundle.
         data["registry"] = f"{self.cluster.registry}/{_REPOSITORY}-{tree[:10]}"
         data["platform"]["base"] = self.cluster.base
-        data["environments"][self.environment]["agent"] = self.agent
+        data["environments"][self.environment] |= {"agent": self.agent, "namespace": _NAMESPACE}
         config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         shutil.rmtree(self._origin, ignore_errors=True)
         self._run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self._origin)])
@@ -63,12 +65,22 @@ class OnCluster:
         self._run(["git", "push", "--quiet", "--force", "origin", "main"])
         notify(self.cluster, self.agent, self._url)
 
+    def look(self) -> tuple[str, ...]:
+        """The cluster's own kubeconfig."""
+        return ("--kubeconfig", str(self.cluster.kubeconfig))
+
     def start(self) -> None:
-        """Does what an operator does once: installs charts/gitops, anew so that nothing of an earlier run is left."""
+        """Does what an operator does once: installs charts/gitops, where nothing of an earlier run is left."""
         self._run(["git", "push", "--quiet", "--force", "origin", "main"])
         name, chart = f"{_REPOSITORY}-{self.environment}-gitops", str(self.bundle / "charts" / "gitops")
         self._helm("uninstall", name, "--ignore-not-found", "--wait", "--timeout", "3m")
-        values = {"agent": self.agent, "environment": self.environment, "repository.url": self._url}
+        self._kubectl("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--timeout", "3m")
+        values = {
+            "agent": self.agent,
+            "environment": self.environment,
+            "namespace": _NAMESPACE,
+            "repository.url": self._url,
+        }
         options = [part for value in values.items() for part in ("--set-string", "=".join(value))]
         self._helm("upgrade", "--install", name, chart, *options)
         notify(self.cluster, self.agent, self._url)
@@ -83,7 +95,7 @@ class OnCluster:
         """The front's address, which this machine reaches as a client outside of the cluster would."""
         front = self._state().front
         if front is None:
-            raise BrokenPromise(f"the cluster has no front in namespace {self.environment}")
+            raise BrokenPromise(f"the cluster has no front in namespace {_NAMESPACE}")
         return f"http://{front.objects[0]['spec']['clusterIP']}"
 
     def served(self) -> str:
@@ -135,14 +147,19 @@ class OnCluster:
 
     @cached_property
     def _view(self) -> Cluster:
-        return open_cluster(str(self.cluster.kubeconfig), self.environment)
+        return open_cluster(str(self.cluster.kubeconfig), _NAMESPACE)
 
     def _state(self) -> ClusterState:
         return self._view.state(capacity=False)
 
     def _helm(self, *arguments: str) -> None:
-        program = str(self.cluster.programs / "helm")
-        self._run([program, *arguments, "--namespace", "default", "--kubeconfig", str(self.cluster.kubeconfig)])
+        self._program("helm", *arguments, "--namespace", "default")
+
+    def _kubectl(self, *arguments: str) -> None:
+        self._program("kubectl", *arguments)
+
+    def _program(self, name: str, *arguments: str) -> None:
+        self._run([str(self.cluster.programs / name), *arguments, "--kubeconfig", str(self.cluster.kubeconfig)])
 
     def _run(self, command: list[str]) -> str:
         done = subprocess.run(command, cwd=self.bundle, check=False, capture_output=True, text=True)

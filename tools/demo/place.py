@@ -16,10 +16,12 @@ class Place(Protocol):
     Attributes:
         since: What a way back is measured from, in words.
         reach: Options with which `lockstep release` and `lockstep push` reach its registry.
+        touches: What the story changes outside of its clone, in words; empty for nothing.
     """
 
     since: str
     reach: tuple[str, ...]
+    touches: str
 
     def settle(self) -> None:
         """Edits the clone's lockstep.yaml for this place, before the first release; the caller commits."""
@@ -29,6 +31,9 @@ class Place(Protocol):
 
     def committed(self) -> None:
         """An edit of the environment was committed: this place is told, if it does not look by itself."""
+
+    def look(self) -> tuple[str, ...]:
+        """Options with which `lockstep status` looks at what runs here."""
 
     def start(self) -> None:
         """Starts following the environment; its first release is staged and promoted."""
