@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cluster.running import Running, running
+from demo.on_cluster import NAMESPACE as DEMO
 from kit import TOP
 from kit.api import Api
 from kit.bundle import Bundle
@@ -46,8 +47,11 @@ def cluster() -> Running:
 
 @pytest.fixture(scope="session")
 def api(cluster: Running) -> Api:
-    """Its API server."""
-    return Api(cluster.kubeconfig)
+    """Its API server; what a demo left in the cluster is gone, as it takes the room that scenarios need."""
+    made = Api(cluster.kubeconfig)
+    made.delete(f"/api/v1/namespaces/{DEMO}")
+    made.until_gone(f"/api/v1/namespaces/{DEMO}", 90)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,14 @@ def up(agent: str, provider: str | None) -> None:
 
 
 @program.command()
+@click.option("--agent", type=click.Choice(sorted(_AGENTS)), default="both", show_default=True, help="What it is for.")
+def build(agent: str) -> None:
+    """Only make ready what `up` by the provider source needs, and start nothing: for an image or a cache of CI."""
+    programs, images = node.prepare(_AGENTS[agent], say)
+    say(f"ready: {len(programs)} programs, {len(images)} images; python -m cluster up takes seconds now")
+
+
+@program.command()
 def down() -> None:
     """Stop it; nothing of it is left."""
     providers.down(_TOP)

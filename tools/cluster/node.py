@@ -36,13 +36,7 @@ def up(top: Path, reason: str, agents: tuple[str, ...], say: Say) -> Running:
         UsageError: not root, another clone's node runs, or a tool is missing; nothing was changed.
         OutsideError: something did not get ready; the node was stopped again, its logs are kept.
     """
-    if os.geteuid() != 0:
-        raise UsageError("namespaces and mounts need root", fix="sudo make cluster")
-    for agent in ("", *agents):
-        packages.install(packages.FOR_AGENT[agent] if agent else packages.NODE, say)
-    targets = dict.fromkeys(target for agent in agents for target in build.FOR_AGENT[agent])
-    programs = build.built((*build.NODE, *targets), say)
-    images = {"base": base.base_image(say), "pause": base.pause_image(programs["pause"])}
+    programs, images = prepare(agents, say)
     state = top / STATE
     if not node_process(top):
         isolation.refuse_second(state)
@@ -82,6 +76,22 @@ def _start(top: Path, programs: Mapping[str, Path], images: Images, say: Say) ->
     _wait("the node", lambda: is_node_ready(access, NODE_NAME), state)
     _wait("service accounts", lambda: ask(access, _ACCOUNT) is not None, state)
     say(f"node: ready in {time.monotonic() - begun:.1f} s")
+
+
+def prepare(agents: tuple[str, ...], say: Say) -> tuple[Mapping[str, Path], base.Images]:
+    """Everything that takes long: the Debian packages, each program with its file, the images by name.
+
+    Raises:
+        UsageError: not root, or a tool is missing.
+        OutsideError: something could not be had or built.
+    """
+    if os.geteuid() != 0:
+        raise UsageError("namespaces and mounts need root", fix="sudo make cluster")
+    for agent in ("", *agents):
+        packages.install(packages.FOR_AGENT[agent] if agent else packages.NODE, say)
+    targets = dict.fromkeys(target for agent in agents for target in build.FOR_AGENT[agent])
+    programs = build.built((*build.NODE, *targets), say)
+    return programs, {"base": base.base_image(say), "pause": base.pause_image(programs["pause"])}
 
 
 def measure(top: Path, say: Say) -> None:

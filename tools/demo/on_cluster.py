@@ -19,7 +19,7 @@ from lockstep.adapters.kubernetes import Cluster, open_cluster
 from lockstep.core.cluster.state import ClusterState, Reason
 
 _REPOSITORY = "documents"
-_NAMESPACE = "lockstep-demo"  # of its own: each run begins by deleting it
+NAMESPACE = "lockstep-demo"  # of its own: each run begins by deleting it
 
 
 @dataclass
@@ -39,7 +39,7 @@ class OnCluster:
     agent: str
     since: str = "the push began"
     reach: tuple[str, ...] = ("--plain-http",)
-    touches: str = f"the cluster's namespace {_NAMESPACE}, and what charts/gitops makes for it"
+    touches: str = f"the cluster's namespace {NAMESPACE}, and what charts/gitops makes for it"
 
     def settle(self) -> None:
         """The clone's images come from the cluster's registry, on its base image; its origin is a bare repository."""
@@ -49,7 +49,7 @@ class OnCluster:
         # Tags of releases never move, and this story begins at 1.0.0 each time: other content is another bundle.
         data["registry"] = f"{self.cluster.registry}/{_REPOSITORY}-{tree[:10]}"
         data["platform"]["base"] = self.cluster.base
-        data["environments"][self.environment] |= {"agent": self.agent, "namespace": _NAMESPACE}
+        data["environments"][self.environment] |= {"agent": self.agent, "namespace": NAMESPACE}
         config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         shutil.rmtree(self._origin, ignore_errors=True)
         self._run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self._origin)])
@@ -74,11 +74,11 @@ class OnCluster:
         self._run(["git", "push", "--quiet", "--force", "origin", "main"])
         name, chart = f"{_REPOSITORY}-{self.environment}-gitops", str(self.bundle / "charts" / "gitops")
         self._helm("uninstall", name, "--ignore-not-found", "--wait", "--timeout", "3m")
-        self._kubectl("delete", "namespace", _NAMESPACE, "--ignore-not-found", "--timeout", "3m")
+        self._kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout", "3m")
         values = {
             "agent": self.agent,
             "environment": self.environment,
-            "namespace": _NAMESPACE,
+            "namespace": NAMESPACE,
             "repository.url": self._url,
         }
         options = [part for value in values.items() for part in ("--set-string", "=".join(value))]
@@ -95,7 +95,7 @@ class OnCluster:
         """The front's address, which this machine reaches as a client outside of the cluster would."""
         front = self._state().front
         if front is None:
-            raise BrokenPromise(f"the cluster has no front in namespace {_NAMESPACE}")
+            raise BrokenPromise(f"the cluster has no front in namespace {NAMESPACE}")
         return f"http://{front.objects[0]['spec']['clusterIP']}"
 
     def served(self) -> str:
@@ -147,7 +147,7 @@ class OnCluster:
 
     @cached_property
     def _view(self) -> Cluster:
-        return open_cluster(str(self.cluster.kubeconfig), _NAMESPACE)
+        return open_cluster(str(self.cluster.kubeconfig), NAMESPACE)
 
     def _state(self) -> ClusterState:
         return self._view.state(capacity=False)
