@@ -16,7 +16,7 @@ from lockstep.core.instance import Instance
 Raw = dict[str, Any]
 PLURALS = {
     "Deployment": "deployments", "Service": "services", "ConfigMap": "configmaps", "NetworkPolicy": "networkpolicies",
-    "Job": "jobs",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers", "Job": "jobs",
 }  # fmt: skip
 
 

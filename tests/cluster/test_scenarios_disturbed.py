@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from cluster import node
 from cluster.control import Supervisor
 from kit import TOP
 from kit.api import ApiError
+from kit.bundle import Release
 from kit.checker import Bounds, Window
 from kit.facts import INSTANCE
 from kit.stage import SECOND, Stage, opened
-from kit.variants import BASE, NEXT
+from kit.variants import BASE, BUSY, BUSY_NEXT, NEXT, THINS
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 CONTROLLERS = {"argocd": "argocd-application-controller", "flux": "kustomize-controller"}
@@ -94,6 +96,34 @@ def test_served_instance_deleted_by_hand(stage: Stage) -> None:
         window = stage.still(began, base)
         stage.same()
     stage.judge(Bounds(still=(window,)))
+
+
+def test_autoscaled(stage: Stage) -> None:
+    """An autoscaler adds pods under load. What is left keeps them while nobody asks it, so that a revert under the same
+    load finds them.
+    """
+    node.measure(TOP, print)
+    base, following = stage.bundle.release(BUSY), stage.bundle.release(BUSY_NEXT)
+    with stage.opened(base):
+        with stage.under_load():
+            stage.until(lambda: _pods(stage, base) == THINS, "the autoscaler added pods", 240)
+            commit = stage.serve(following)
+            stage.until(lambda: _pods(stage, following) == THINS, "the next one's did, too", 240)
+        idle = Window(stage.mark("nobody asks"), time.monotonic_ns() + 60 * SECOND)
+        stage.hold(60, "nobody asks")
+        assert (_pods(stage, base), _pods(stage, following)) == (THINS, THINS)
+        with stage.under_load():
+            began = stage.revert(commit)
+            stage.until_front(base)
+            stage.hold(20, "the same load, on what was left")
+            window = stage.still(began, base, following)
+        stage.same()
+    stage.timings["revert"] = stage.answered_until(following, began)
+    stage.judge(Bounds(still=(window,), idle=(replace(idle, to_ns=began + SECOND),)))
+
+
+def _pods(stage: Stage, release: Release) -> int:
+    return int(stage.watcher.latest("Deployment", stage.instance(release, "thin"))["ready"])
 
 
 def test_idleness(stage: Stage) -> None:

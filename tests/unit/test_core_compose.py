@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lockstep.core.bindings import Binding, Bindings, parse_bindings, refuse_unknown
-from lockstep.core.component import Kind, Probes, Resources
+from lockstep.core.component import Autoscale, Kind, Probes, Resources
 from lockstep.core.compose import compose
 from lockstep.core.document import parse_objects
 from lockstep.core.environment import Rendered
@@ -107,6 +107,30 @@ def test_an_id_ignores_replicas_the_registry_and_the_version() -> None:
     assert {name.component: item.replicas for name, item in scaled.instances.items()} == {
         "gateway": 7, "llm": 7, "ocr": 1, "summarizer": 1,
     }  # fmt: skip
+
+
+def test_an_id_ignores_an_autoscaler_which_then_says_how_many_pods_there_are() -> None:
+    plain, scaled = BASE, composed(release_of(llm={"autoscale": Autoscale(max=4, cpu=80), "replicas": 2}))
+    bound = composed(release_of(), Bindings(components={LLM: Binding(autoscale=Autoscale(max=9, cpu=50))}))
+
+    assert ids(scaled) == ids(plain) == ids(bound)
+    item = scaled.instances[ids(scaled)["llm"]]
+    assert has_own_name(item)
+    assert read_back(item) == item
+    assert item.replicas == 2
+    assert [one["spec"].get("replicas") for one in item.objects if one["kind"] == "Deployment"] == [None]
+    (autoscaler,) = [one for one in item.objects if one["kind"] == "HorizontalPodAutoscaler"]
+    assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (2, 4)
+    assert autoscaler["spec"]["behavior"]["scaleDown"] == {"selectPolicy": "Disabled"}
+
+
+def test_an_autoscaler_without_room_is_refused() -> None:
+    bindings = parse_bindings("components:\n  llm: {replicas: 5, autoscale: {max: 4, cpu: 80}}\n", "bindings.yaml")
+
+    with pytest.raises(Refused) as caught:
+        refuse_unknown(bindings, release_of(), "bindings.yaml")
+
+    assert [(finding.rule, finding.component) for finding in caught.value.findings] == [("bindings/field", "llm")]
 
 
 @pytest.mark.parametrize(

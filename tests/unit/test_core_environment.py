@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep.core.component import Autoscale
 from lockstep.core.document import parse_objects
 from lockstep.core.edits import Edit, apply, edits, promote, retire, stage
 from lockstep.core.environment import Environment, Files, format_environment, parse_environment
@@ -237,10 +238,16 @@ def test_a_front_that_names_no_root_release_or_set_is_refused(old: bytes, new: b
 
 def _golden_files() -> dict[str, bytes]:
     instance = FIRST.instances[ids(FIRST)["summarizer"]]
-    return {"instance.yaml": instance.file(), "gate.yaml": FIRST.gate.file(), "front.yaml": FIRST.front.file()}
+    autoscaled = composed(release_of(llm={"autoscale": Autoscale(max=4, cpu=80)})).instances[ids(FIRST)["llm"]]
+    return {
+        "instance.yaml": instance.file(),
+        "autoscaled.yaml": autoscaled.file(),
+        "gate.yaml": FIRST.gate.file(),
+        "front.yaml": FIRST.front.file(),
+    }
 
 
-@pytest.mark.parametrize("name", ["instance.yaml", "gate.yaml", "front.yaml"])
+@pytest.mark.parametrize("name", ["instance.yaml", "autoscaled.yaml", "gate.yaml", "front.yaml"])
 def test_golden_the_rendered_objects_are_those_that_were_reviewed(name: str) -> None:
     """A difference renames instances at everybody's next release: rewrite with `make golden`, and say so."""
     data = _golden_files()[name]

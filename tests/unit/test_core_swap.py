@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lockstep.core.component import Autoscale
 from lockstep.core.edits import Edit, apply, edits, promote, retire, stage
 from lockstep.core.environment import format_environment, parse_environment
 from lockstep.core.errors import Refused
@@ -15,6 +16,7 @@ from lockstep.core.swap import (
     Swap,
     deadline_of,
     refuse_short_gate,
+    scaled,
     staged_for,
     standby_findings,
     swap_back,
@@ -44,6 +46,17 @@ def test_what_is_swapped_waits_in_standby_and_so_does_what_calls_it() -> None:
 def test_standby_leaves_names_as_they_are() -> None:
     assert all(has_own_name(item) for item in STAGED.instances.values())
     assert parse_environment(STAGING, format_environment(STAGED)) == STAGED
+
+
+def test_an_autoscaler_rests_in_standby_and_decides_alone_afterwards() -> None:
+    whole = composed(release_of(summarizer={"autoscale": Autoscale(max=4, cpu=80), "replicas": 2}))
+    item = whole.instances[OLD]
+
+    resting, back = scaled(item, 0), scaled(scaled(item, 0), 2)
+
+    assert (resting.replicas, has_own_name(resting)) == (0, True)
+    assert [one["spec"]["replicas"] for one in resting.objects if one["kind"] == "Deployment"] == [0]
+    assert back == item
 
 
 def test_a_swap_puts_the_old_one_to_standby_brings_the_new_one_up_and_moves_the_front() -> None:

@@ -40,6 +40,7 @@ def _objects(**changes: Any) -> list[dict[str, Any]]:
         "entry": True,
         "calls": ["llm-0000000001"],
         "replicas": 2,
+        "autoscale": None,
         "grace": 7,
         "node_selector": {},
         "pull_secrets": [],

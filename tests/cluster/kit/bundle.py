@@ -46,6 +46,7 @@ class Variant:
         prompt: thin's prompt.
         code: A line added to model's code; gives model another image.
         gpu: Whole devices that model asks for.
+        thins: The most pods of thin, of which an autoscaler adds some when they are busy; 0 for no autoscaler.
         is_pushed: Whether the images go to the registry; an image that did not go cannot be pulled.
     """
 
@@ -54,6 +55,7 @@ class Variant:
     prompt: str = PROMPT
     code: str = ""
     gpu: int = 0
+    thins: int = 0
     is_pushed: bool = True
 
 
@@ -178,6 +180,8 @@ class Bundle:
             data["config"] = {**data["config"], **variant.config.get(component, {})}
             if variant.gpu and component == "model":
                 data["resources"]["gpu"] = variant.gpu
+            if variant.thins and component == "thin":
+                data["autoscale"] = {"max": variant.thins, "cpu": 80}
             self._write(path, yaml.safe_dump(data, sort_keys=False))
         self._write("components/thin/prompts/answer.prompt", f"{variant.prompt}\n")
         source = (PRISTINE / "components/model/src/model.py").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ def paths(namespace: str, agent: str, applications: str = "argocd") -> Mapping[s
         "Pod": f"{_CORE}/pods",
         "Deployment": f"{_APPS}/deployments",
         "ConfigMap": f"{_CORE}/configmaps",
+        "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers",
         "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
         "Job": "/apis/batch/v1/namespaces/{namespace}/jobs",
     }

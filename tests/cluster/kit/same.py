@@ -21,6 +21,7 @@ _COLLECTIONS = {
     "Service": "/api/v1/namespaces/{}/services",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
 }
 # Marks of Argo CD, Flux and Helm on what they apply, and the annotation that every Deployment gets.
@@ -43,6 +44,10 @@ def differences(api: Api, namespace: str, wanted: Iterable[Object]) -> list[str]
     live = {(kind, item["metadata"]["name"]): item for kind, item in _live(api, namespace)}
     found = [f"{kind} {name} is missing" for kind, name in sorted(wished.keys() - live.keys())]
     found += [f"{kind} {name} is not in Git" for kind, name in sorted(live.keys() - wished.keys())]
+    for name in [name for kind, name in wished if kind == "HorizontalPodAutoscaler"]:
+        for item in (wished.get(("Deployment", name)), live.get(("Deployment", name))):
+            if item:
+                item["spec"].pop("replicas", None)  # the autoscaler's to say
     for key in sorted(wished.keys() & live.keys()):
         found += [f"{' '.join(key)}: {what}" for what in _unequal(_plain(wished[key]), _plain(live[key]), "")]
     return found

@@ -15,6 +15,9 @@ WRONG = Variant("wrong", {"root": {"FAULT": "wrong"}})  # ready, but its answers
 ABSENT = Variant("absent", code="in an image that was never pushed", is_pushed=False)
 DEVICE = Variant("device", gpu=1)
 OTHER_DEVICE = Variant("other-device", {"model": {"START_SECONDS": "3"}}, gpu=1)
+THINS = 3
+BUSY = Variant("busy", thins=THINS)
+BUSY_NEXT = Variant("busy-next", {"model": {"START_SECONDS": "1"}}, thins=THINS)
 
 
 def slow(seconds: int) -> Variant:

@@ -28,6 +28,7 @@ _OWN = {
     "pods": ("/api/v1/namespaces/{}/pods", ""),
     "services": ("/api/v1/namespaces/{}/services", ""),
     "configmaps": ("/api/v1/namespaces/{}/configmaps", INSTANCE),
+    "horizontalpodautoscalers": ("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers", ""),
     "networkpolicies": ("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies", ""),
     "jobs": ("/apis/batch/v1/namespaces/{}/jobs", GATE),
     "endpointslices": ("/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices", "kubernetes.io/service-name=front"),

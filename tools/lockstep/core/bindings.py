@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from lockstep.core.component import Quantity, Variable
+from lockstep.core.component import Autoscale, Quantity, Variable
 from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.model import Value, load
@@ -23,9 +23,10 @@ class BoundResources(Value):
 
 
 class Binding(Value):
-    """Overrides for one component. Only `replicas` leaves instance ids as they are."""
+    """Overrides for one component. Only `replicas` and `autoscale` leave instance ids as they are."""
 
     replicas: int | None = Field(default=None, ge=0, le=1000, description="how many pods; leaves ids as they are")
+    autoscale: Autoscale | None = Field(default=None, description="instead of the component's; leaves ids as they are")
     resources: BoundResources = Field(default=BoundResources(), description="overrides of cpu, memory, gpu")
     config: Mapping[Variable, str] = Field(default_factory=dict, description="added to and replacing the component's")
     secrets: Mapping[ComponentName, str] = Field(
@@ -65,6 +66,8 @@ def bound(pinned: Pinned, binding: Binding) -> Pinned:
     changed: dict[str, object] = {"resources": resources, "config": {**pinned.config, **binding.config}}
     if binding.replicas is not None:
         changed["replicas"] = binding.replicas
+    if binding.autoscale is not None:
+        changed["autoscale"] = binding.autoscale
     if binding.address is not None:
         changed["address"] = binding.address
     return pinned.model_copy(update=changed)
@@ -93,6 +96,19 @@ def refuse_unknown(bindings: Bindings, release: Release, path: str) -> None:
         if name in release.components
         for secret in binding.secrets
         if secret not in release.components[name].secrets
+    ]
+    found += [
+        Finding(
+            "bindings/field",
+            path,
+            f"`{name}` would have at least {pods.replicas} pods and at most {pods.autoscale.max}",
+            "with `autoscale`, make `replicas` at least 1 and less than `max`",
+            name,
+        )
+        for name, binding in bindings.components.items()
+        if name in release.components
+        for pods in [bound(release.components[name], binding)]
+        if pods.autoscale and not 1 <= pods.replicas < pods.autoscale.max
     ]
     if found:
         raise Refused(f"{path} does not fit the release", found)

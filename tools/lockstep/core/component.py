@@ -99,6 +99,13 @@ class Gate(Value):
     deadline: int = Field(default=60, ge=1, le=3600, description="seconds until it counts as failed")
 
 
+class Autoscale(Value):
+    """More pods while those that run are busy. Never fewer again as long as the instance is kept (ADR 14)."""
+
+    max: int = Field(ge=2, le=1000, description="the most pods; `replicas` is the fewest")
+    cpu: int = Field(ge=1, le=100, description="percent of the `cpu` that its pods ask for; above it pods are added")
+
+
 class Component(Value):
     """One component.yaml. Paths are relative to its folder."""
 
@@ -132,6 +139,7 @@ class Component(Value):
     )
     resources: Resources = Field(default=Resources(), description="what one pod asks for")
     replicas: int = Field(default=1, ge=0, le=1000, description="how many pods; not part of the id")
+    autoscale: Autoscale | None = Field(default=None, description="adds pods under load; not part of the id")
     grace: int = Field(default=30, ge=1, le=3600, description="seconds that running requests have after SIGTERM")
     probes: Probes = Field(default=Probes(), description="where it answers for itself")
     gate: Gate | None = Field(default=None, description="the entry only: the question before it may serve")
@@ -145,6 +153,12 @@ class Component(Value):
                 )
         elif self.image is None or self.address is not None or not self.command:
             raise ValueError("a service has an `image` and a `command`, and no `address`")
+        return self
+
+    @model_validator(mode="after")
+    def _has_room_to_scale(self) -> Component:
+        if self.autoscale and not 1 <= self.replicas < self.autoscale.max:
+            raise ValueError("with `autoscale`, `replicas` is the fewest pods: at least 1, and less than `max`")
         return self
 
     @model_validator(mode="after")

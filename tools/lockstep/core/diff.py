@@ -39,15 +39,18 @@ def diff(old: Release, new: Release) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+_WHOLE = (
+    *("kind", "address", "command", "port", "contract", "secrets"),
+    *("replicas", "autoscale", "grace", "gate"),
+)
+
+
 def _flat(pinned: Pinned | None) -> dict[str, str]:
     """The fields of a component as text, those of prompts, config and weights each by its own name."""
     if pinned is None:
         return {}
     data = dump(pinned)
-    fields: dict[str, Any] = {
-        key: data[key]
-        for key in ("kind", "address", "command", "port", "contract", "secrets", "replicas", "grace", "gate")
-    }
+    fields: dict[str, Any] = {key: data[key] for key in _WHOLE}
     fields |= {
         f"{group}.{key}": value
         for group in ("prompts", "config", "calls", "resources", "probes")

@@ -18,6 +18,9 @@ _ID_LENGTH = 10
 _STRANGE = "\0"  # stands for a placeholder in a finished file: nobody rendered that, so it must not give the name back
 
 
+AUTOSCALER = "HorizontalPodAutoscaler"
+
+
 @dataclass(frozen=True)
 class Spec:
     """A pinned component bound to an environment and to its callees.
@@ -71,8 +74,10 @@ class Instance:
 
     @property
     def replicas(self) -> int:
-        """How many pods it asks for."""
-        return int(next((item["spec"]["replicas"] for item in self.objects if item.get("kind") == "Deployment"), 0))
+        """How many pods it asks for; with an autoscaler, the fewest."""
+        asked = [item["spec"] for item in self.objects if item.get("kind") == "Deployment"]
+        scaled = [item["spec"]["minReplicas"] for item in self.objects if item.get("kind") == AUTOSCALER]
+        return int(next((spec["replicas"] for spec in asked if "replicas" in spec), scaled[0] if scaled else 0))
 
     def file(self) -> bytes:
         """The bytes of instances/<id>.yaml."""
@@ -112,9 +117,9 @@ def has_own_name(item: Instance) -> bool:
 
 def objects_digest(objects: tuple[Object, ...], name: InstanceId) -> Digest:
     """sha256 of the objects' canonical JSON with `name` as placeholder, replicas 1 and image hosts left out (design
-    section 3.1).
+    section 3.1), and without an autoscaler.
     """
-    plain = copy.deepcopy([dict(item) for item in objects])
+    plain = copy.deepcopy([dict(item) for item in objects if item.get("kind") != AUTOSCALER])
     for item in plain:
         if item.get("kind") == "Deployment":
             item["spec"]["replicas"] = 1
@@ -199,6 +204,7 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "calls": sorted(callee for callee in spec.callees.values() if "://" not in callee),
         "entry": spec.entry,
         "replicas": pinned.replicas,
+        "autoscale": pinned.autoscale.model_dump() if pinned.autoscale else None,
         "grace": pinned.grace,
         "node_selector": dict(spec.node_selector),
         "pull_secrets": [{"name": secret} for secret in spec.pull_secrets],

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from lockstep.core.bundle import Platform
-from lockstep.core.component import Gate, Kind, Probes, Resources
+from lockstep.core.component import Autoscale, Gate, Kind, Probes, Resources
 from lockstep.core.document import format_json, format_yaml, parse_canonical
 from lockstep.core.inputs import Calls, Change, Input
 from lockstep.core.model import Value, dump, load
@@ -70,6 +70,7 @@ class Pinned(Value):
     secrets: tuple[ComponentName, ...]
     resources: Resources
     replicas: int
+    autoscale: Autoscale | None = None
     grace: int
     probes: Probes
     gate: Gate | None = None

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from lockstep.core.environment import Environment, Gate, Rendered
 from lockstep.core.errors import Finding, Refused, refuse_if
 from lockstep.core.fields import at
-from lockstep.core.instance import Instance
+from lockstep.core.instance import AUTOSCALER, Instance
 from lockstep.core.names import ComponentName, InstanceId
+from lockstep.core.render import Object
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,16 @@ def _scaled(environment: Environment, counts: Mapping[InstanceId, int]) -> Envir
 
 
 def scaled(item: Instance, replicas: int) -> Instance:
-    """The instance with another number of pods; its name and digest are the same."""
-    objects = tuple(
-        {**one, "spec": {**one["spec"], "replicas": replicas}} if one.get("kind") == "Deployment" else one
-        for one in item.objects
-    )
-    return replace(item, objects=objects)
+    """The instance with another number of pods; its name and digest are the same.
+
+    An autoscaler rests while its Deployment asks for no pod, and decides alone as soon as it does not say how many.
+    """
+    decides = replicas and any(one.get("kind") == AUTOSCALER for one in item.objects)
+    return replace(item, objects=tuple(_asking(one, None if decides else replicas) for one in item.objects))
+
+
+def _asking(one: Object, replicas: int | None) -> Object:
+    if one.get("kind") != "Deployment":
+        return one
+    spec = {key: value for key, value in one["spec"].items() if key != "replicas"}
+    return {**one, "spec": spec if replicas is None else {**spec, "replicas": replicas}}

@@ -193,6 +193,7 @@ def _pinned(builds: Builds, name: ComponentName, latest: Release | None) -> Pinn
         secrets=component.secrets,
         resources=component.resources,
         replicas=component.replicas,
+        autoscale=component.autoscale,
         grace=component.grace,
         probes=component.probes,
         gate=component.gate,

@@ -25,11 +25,12 @@ from lockstep.core.names import InstanceId
 from lockstep.core.render import Object
 
 Lists = Mapping[str, Sequence[Object]]
-"""Objects by the plural of their kind: pods, deployments, services, endpointslices, jobs, configmaps, networkpolicies,
-applications, kustomizations; nodes and everypod (the pods of all namespaces) where capacity is asked for."""
+"""Objects by the plural of their kind: pods, deployments, services, endpointslices, jobs, configmaps,
+horizontalpodautoscalers, networkpolicies, applications, kustomizations; nodes and everypod (the pods of all namespaces)
+where capacity is asked for."""
 GATE = "lockstep.dev/gate"
 _REVISION = re.compile(r"(?:.*[:/@])?(?P<sha>[0-9a-f]{40}(?:[0-9a-f]{24})?)")
-_OURS = ("deployments", "services", "configmaps", "networkpolicies")
+_OURS = ("deployments", "services", "configmaps", "horizontalpodautoscalers", "networkpolicies")
 
 
 def parse_state(cluster: str, namespace: str, lists: Lists, notes: Iterable[str] = ()) -> ClusterState:

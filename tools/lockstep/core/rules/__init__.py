@@ -23,7 +23,7 @@ RULES = (
     "front/chart", "front/content", "front/field", "front/gate", "front/release", "front/rendered", "front/root",
     "front/serves",
     "gate/job", "gate/rendered", "gate/root",
-    "instance/address", "instance/callee", "instance/edges", "instance/hardened", "instance/id",
+    "instance/address", "instance/autoscale", "instance/callee", "instance/edges", "instance/hardened", "instance/id",
     "instance/name", "instance/pinned", "instance/unreleased",
     "release/calls", "release/canonical", "release/changes", "release/commit", "release/edited",
     "release/field", "release/inputs", "release/place", "release/source", "release/tag", "release/templates",

@@ -8,7 +8,7 @@ from typing import Any
 from lockstep.core.environment import INSTANCE, Environment
 from lockstep.core.errors import Finding
 from lockstep.core.fields import at
-from lockstep.core.instance import Instance, has_own_name
+from lockstep.core.instance import AUTOSCALER, Instance, has_own_name
 from lockstep.core.names import ImageRef
 from lockstep.core.release import Pinned
 from lockstep.core.render import Object
@@ -35,6 +35,9 @@ def instance_findings(item: Instance, environment: Environment, facts: Facts) ->
     yield from (
         Finding("instance/address", where, what, restore, item.id.component) for what in _address_problems(item)
     )
+    yield from (
+        Finding("instance/autoscale", where, what, restore, item.id.component) for what in _autoscale_problems(item)
+    )
     yield from _edge_findings(item, environment, where)
     yield from pod_findings(item.objects, where, item.id.component)
     yield from _origin_findings(item, facts, where)
@@ -53,6 +56,17 @@ def _address_problems(item: Instance) -> Iterator[str]:
             yield f"the Service {at(one, 'metadata', 'name')} leads to {target}, not to {item.id} alone"
         if one.get("kind") == "Deployment" and at(one, "spec", "template", "metadata", "labels", INSTANCE) != item.id:
             yield f"its pods do not have the label {INSTANCE}: {item.id}"
+
+
+def _autoscale_problems(item: Instance) -> Iterator[str]:
+    """An autoscaler is of this instance's Deployment, and adds pods only."""
+    for one in item.objects:
+        if one.get("kind") == AUTOSCALER:
+            target = at(one, "spec", "scaleTargetRef")
+            if (at(target, "kind"), at(target, "name")) != ("Deployment", item.id):
+                yield f"its autoscaler is of {at(target, 'kind')} {at(target, 'name')}, not of its own Deployment"
+            if at(one, "spec", "behavior", "scaleDown", "selectPolicy") != "Disabled":
+                yield "its autoscaler may take pods away"
 
 
 def _edge_findings(item: Instance, environment: Environment, where: str) -> Iterator[Finding]:

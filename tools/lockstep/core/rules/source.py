@@ -25,6 +25,7 @@ _WRITTEN = (
     "secrets",
     "resources",
     "replicas",
+    "autoscale",
     "grace",
     "probes",
     "gate",
