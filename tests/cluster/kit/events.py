@@ -48,6 +48,7 @@ class Watcher:
             threading.Thread(target=self._follow, args=(kind, path), name=f"watch {kind}", daemon=True)
             for kind, path in paths.items()
         ]
+        self._versions: dict[str, str] = {}
         self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._changed = threading.Condition(self._lock)
         self.all: list[Event] = []
@@ -89,17 +90,19 @@ class Watcher:
             self._changed.wait(seconds)
 
     def _follow(self, kind: str, path: str) -> None:
-        version = ""
         while not self._stop.is_set():
             try:
-                version = self._watch(kind, path, version or self._list(kind, path))
+                if not self._versions.get(kind):
+                    self._list(kind, path)
+                self._watch(kind, path)
             except ApiError as error:
-                version = "" if error.status == 410 else version
+                if error.status == 410:
+                    self._versions[kind] = ""
                 self._stop.wait(_RETRY_SECONDS)
             except (urllib3.exceptions.HTTPError, OSError, ValueError):
                 self._stop.wait(_RETRY_SECONDS)  # the API server is away, or we stop
 
-    def _list(self, kind: str, path: str) -> str:
+    def _list(self, kind: str, path: str) -> None:
         found = self._api.ask("GET", path)
         version = str(found["metadata"]["resourceVersion"])
         items = {item["metadata"]["name"]: item for item in found.get("items") or []}
@@ -107,11 +110,11 @@ class Watcher:
             self._note(kind, name, "DELETED", int(version), {})
         for name, item in items.items():
             self._note(kind, name, "LISTED", int(version), facts(kind, item))
+        self._versions[kind] = version
         self._listed[kind].set()
-        return version
 
-    def _watch(self, kind: str, path: str, version: str) -> str:
-        response, found = self._api.watch(path, version, _WATCH_SECONDS)
+    def _watch(self, kind: str, path: str) -> None:
+        response, found = self._api.watch(path, self._versions[kind], _WATCH_SECONDS)
         self._open[kind] = response
         try:
             for news in found:
@@ -121,9 +124,9 @@ class Watcher:
                 version = item["metadata"]["resourceVersion"]
                 if news["type"] != "BOOKMARK":
                     self._note(kind, item["metadata"]["name"], news["type"], int(version), facts(kind, item))
+                self._versions[kind] = version  # kept also when the connection breaks: nothing is seen twice
         finally:
             response.close()
-        return version
 
     def _note(self, kind: str, name: str, change: str, version: int, found: dict[str, Any]) -> None:
         """Remembers an event, but for changes of what does not matter."""
