@@ -45,6 +45,7 @@ def instance_file(name: str, **changes: Any) -> bytes:
         "entry": True,
         "calls": [],
         "replicas": 1,
+        "autoscale": None,
         "grace": 5,
         "node_selector": {},
         "pull_secrets": [],

@@ -182,6 +182,7 @@ def _pinned(source: Source, name: ComponentName) -> Pinned:
         secrets=component.secrets,
         resources=component.resources,
         replicas=component.replicas,
+        autoscale=component.autoscale,
         grace=component.grace,
         probes=component.probes,
         gate=component.gate,
