@@ -93,3 +93,5 @@ class Supervisor:
             raise OutsideError(f"the supervisor refused: {error.faultString}", where=said, fix=_LOGS) from error
         except (OSError, Error) as error:
             raise OutsideError(f"the supervisor does not answer: {error}", where=path, fix=_LOGS) from error
+        finally:
+            transport.close()
