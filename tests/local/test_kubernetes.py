@@ -85,7 +85,7 @@ def test_every_page_is_read_and_the_account_proves_itself(server: Server) -> Non
     (instance,) = state.instances.values()
     assert [pod.name for pod in instance.pods] == ["p0", "p1", "p2", "p3", "p4"]
     assert {who for _, _, who in server.asked} == {"Bearer secret-token"}
-    assert len(server.asked) == 1 + 7 + 2 + 2  # the namespace, its lists, two more pages of pods, two kinds of agents
+    assert len(server.asked) == 1 + 8 + 2 + 2  # the namespace, its lists, two more pages of pods, two kinds of agents
 
 
 def test_capacity_is_asked_for_only_where_it_is_needed(server: Server) -> None:
