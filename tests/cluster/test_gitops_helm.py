@@ -30,10 +30,13 @@ _AWKWARD = '{{ .Values.part }} ${HOME} {% raw %} {{- fail "evaluated" -}}\n---\n
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """A bundle whose environment `staging` serves 1.1.0 and keeps 1.0.0; a prompt looks like a template."""
+    """A bundle whose environment `staging` holds every kind and an older release; a prompt looks like a template."""
     tiny = good_tree(tmp_path_factory.mktemp("helm") / "tiny")
     tiny.write("components/front-door/prompts/answer.prompt", _AWKWARD)
-    tiny.commit("a prompt that looks like a template")
+    component = "components/front-door/component.yaml"
+    plain = (tiny.folder / component).read_text(encoding="utf-8")
+    tiny.write(component, f"{plain}autoscale: {{max: 3, cpu: 80}}\n")
+    tiny.commit("a prompt that looks like a template, and an autoscaler")
     tiny.tag("1.2.0")
     tiny.release("1.2.0")
     tiny.serve("1.2.0")
