@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
-from dataclasses import replace
 
 import pytest
 
@@ -109,17 +107,10 @@ def test_autoscaled(stage: Stage) -> None:
             stage.until(lambda: _pods(stage, base) == THINS, "the autoscaler added pods", 240)
             commit = stage.serve(following)
             stage.until(lambda: _pods(stage, following) == THINS, "the next one's did, too", 240)
-        idle = Window(stage.mark("nobody asks"), time.monotonic_ns() + 60 * SECOND)
-        stage.hold(60, "nobody asks")
+        quiet = _nobody_asks(stage)
         assert (_pods(stage, base), _pods(stage, following)) == (THINS, THINS)
-        with stage.under_load():
-            began = stage.revert(commit)
-            stage.until_front(base)
-            stage.hold(20, "the same load, on what was left")
-            window = stage.still(began, base, following)
-        stage.same()
-    stage.timings["revert"] = stage.answered_until(following, began)
-    stage.judge(Bounds(still=(window,), idle=(replace(idle, to_ns=began + SECOND),)))
+        bounds = _back_at_once(stage, commit, base, following, quiet, 20)
+    stage.judge(bounds)
 
 
 def _pods(stage: Stage, release: Release) -> int:
@@ -133,13 +124,26 @@ def test_idleness(stage: Stage) -> None:
         with stage.under_load():
             commit = stage.serve(following)
             stage.hold(3, "it serves")
-        idle = Window(stage.mark("nobody asks"), time.monotonic_ns() + 60 * SECOND)
-        stage.hold(60, "nobody asks")
-        with stage.under_load():
-            began = stage.revert(commit)
-            stage.until_front(base)
-            stage.hold(3, "its last answers")
-            window = stage.still(began, base, following)
-        stage.same()
+        bounds = _back_at_once(stage, commit, base, following, _nobody_asks(stage), 3)
+    stage.judge(bounds)
+
+
+def _nobody_asks(stage: Stage) -> int:
+    """When a minute without a request began."""
+    began = stage.mark("nobody asks")
+    stage.hold(60, "nobody asks")
+    return began
+
+
+def _back_at_once(
+    stage: Stage, commit: str, base: Release, following: Release, quiet_ns: int, seconds: float
+) -> Bounds:
+    """What must hold of a revert with which the load begins again and then goes on for some seconds: nothing starts."""
+    with stage.under_load():
+        began = stage.revert(commit)
+        stage.until_front(base)
+        stage.hold(seconds, "the load goes on")
+        window = stage.still(began, base, following)
+    stage.same()
     stage.timings["revert"] = stage.answered_until(following, began)
-    stage.judge(Bounds(still=(window,), idle=(replace(idle, to_ns=began + SECOND),)))
+    return Bounds(still=(window,), idle=(Window(quiet_ns, began + SECOND),))

@@ -65,10 +65,7 @@ def test_lockstep(stage: Stage, seconds: int) -> None:
     old, new = (stage.bundle.release(variant) for variant in _variants(seconds))
     with opened(stage, old):
         forward = stage.mark("forward")
-        stage.stage(new)
-        stage.until_ready(new, seconds + 60)
-        commit = stage.promote(new)
-        stage.until_front(new)
+        commit = stage.serve(new)
         stage.hold(LATE_SECONDS, "late answers")
         back = stage.revert(commit)
         stage.until_front(old)
