@@ -13,7 +13,7 @@ from typing import Any
 from demo.answers import failed, last_began, mixed
 from demo.changes import BROKEN, CODE, PROMPT, SLOW, WEIGHTS, Change
 from demo.load import Load
-from demo.place import BrokenPromise
+from demo.place import BrokenPromise, Place
 from demo.scene import Scene
 
 _PAGES = ("letter.png", "invoice.png", "minutes.jpg", "report.jpg")
@@ -33,6 +33,25 @@ class Report:
     rollbacks: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Instances:
+    """Those that are there at one moment, and the lives of those that are ready."""
+
+    there: frozenset[str]
+    lives: Mapping[str, str]
+
+    @classmethod
+    def of(cls, place: Place) -> _Instances:
+        return cls(frozenset(place.states()), place.lives())
+
+    def are_still(self, place: Place) -> bool:
+        """Whether none is new, and all that were ready live on. One that was loading may be ready by now, or fail: that
+        is staging's doing, not that of a revert.
+        """
+        now = _Instances.of(place)
+        return now.there <= self.there and all(now.lives.get(name) == life for name, life in self.lives.items())
 
 
 def play(scene: Scene) -> Report:
@@ -57,7 +76,7 @@ def play(scene: Scene) -> Report:
         _changed(scene, report, CODE, closures)
         _changed(scene, report, WEIGHTS, closures)
         _take_back(scene, report, load, "a plain git revert of the last promote", loading=False)
-        _again(scene, WEIGHTS.version)
+        _again(scene, report, WEIGHTS.version)
         _stage(scene, report, SLOW)
         _take_back(scene, report, load, f"git revert while {SLOW.version} is still loading", loading=True)
         _never_ready(scene, report, load)
@@ -145,11 +164,15 @@ def _changed(scene: Scene, report: Report, change: Change, closures: dict[str, f
     closures.update(_closures(scene))
 
 
-def _again(scene: Scene, version: str) -> None:
+def _again(scene: Scene, report: Report, version: str) -> None:
+    before = _Instances.of(scene.place)
     scene.lockstep("promote", scene.environment, version)
     scene.place.committed()
     scene.until(f"{version} is served", lambda: scene.place.served() == version)
-    scene.say(f"promote  {version:<6} again: no instance had to start")
+    is_still = before.are_still(scene.place)
+    if not is_still:
+        report.broken.append(f"promote of {version} again: an instance was started, stopped or restarted")
+    scene.say(f"promote  {version:<6} again: {'no' if is_still else 'an'} instance had to start")
 
 
 def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading: bool) -> None:
@@ -159,7 +182,7 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
         scene.until("an instance is loading", lambda: "starting" in scene.place.states().values())
         time.sleep(_LOADING_SECONDS)
     place = scene.place
-    bad, bad_root, there, lives = place.served(), place.root(), set(place.states()), place.lives()
+    bad, bad_root, before = place.served(), place.root(), _Instances.of(place)
     if loading and "starting" not in place.states().values():
         raise BrokenPromise("nothing was loading, so the revert would prove nothing")
     reverted = time.monotonic_ns()
@@ -169,13 +192,14 @@ def _take_back(scene: Scene, report: Report, load: Load, title: str, *, loading:
     scene.until("the front moved back", lambda: place.served() not in {"", bad}, 20)
     time.sleep(_LATE_SECONDS)  # long enough for an answer that began late to be counted
     last = last_began(load.answers, bad_root, reverted)
-    after = place.lives()  # one that was loading may be ready by now: that is staging's doing, not the revert's
-    if set(place.states()) - there or any(after.get(name) != life for name, life in lives.items()):
-        report.broken.append(f"{title}: an instance was started, stopped or restarted")
+    is_still = before.are_still(place)
+    lived = "no instance started or stopped" if is_still else "an instance was started, stopped or restarted"
+    if not is_still:
+        report.broken.append(f"{title}: {lived}")
     seconds = max(0.0, (last - place.seen_ns(done)) / 1e9)
     scene.say(
         f"revert   {bad} -> {place.served()}: {title}; {(last - done) / 1e9:.2f} s after git returned, "
-        f"{seconds * 1000:.0f} ms after {place.since}, no instance started or stopped"
+        f"{seconds * 1000:.0f} ms after {place.since}, {lived}"
     )
     report.rollbacks.append(
         {
