@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from lockstep.core.bundle import Platform
 from lockstep.core.names import EnvironmentName
 from lockstep.core.version import Version
+from lockstep.oci.image import Image, Settings, image_of
+from lockstep.oci.layout import Layout
+from lockstep.oci.store import put_image, writing
 from lockstep.verbs.edit import Writing
 from lockstep.verbs.promote import promote_release
 from lockstep.verbs.release import Released, release_version
@@ -217,3 +224,27 @@ def good_tree(folder: Path) -> Tiny:
     tiny.release("1.1.0")
     tiny.serve("1.1.0")
     return tiny
+
+
+def base_image(
+    folder: Path, settings: Settings | None = None, arch: Literal["amd64", "arm64"] = "amd64"
+) -> tuple[Layout, Image]:
+    """A store with a base image whose layer is a tar archive that our own layers never are: it has a hard link."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("usr/bin/python3"))
+        link = tarfile.TarInfo("usr/bin/python")
+        link.type, link.linkname = tarfile.LNKTYPE, "usr/bin/python3"
+        archive.addfile(link)
+    store = Layout(folder, "python")
+    layer = store.put("system", writing(data.getvalue()))
+    image = image_of([layer], Platform(arch=arch), settings or Settings(env={"PATH": "/usr/bin", "LANG": "C.UTF-8"}))
+    put_image(store, image, "1")
+    return store, image
+
+
+def with_base(tiny: Tiny, name: str, *, tag: str = "v1.0.0") -> None:
+    """Commits a base image to lockstep.yaml and moves the tag there."""
+    tiny.replace("lockstep.yaml", "environments:", f'platform: {{base: "{name}"}}\nenvironments:')
+    tiny.commit("a base image")
+    tiny.git("tag", "-f", tag)

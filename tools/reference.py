@@ -37,11 +37,23 @@ def page() -> str:
 
 def _tables(model: type[BaseModel]) -> Iterator[str]:
     schema = model.model_json_schema(by_alias=True)
+    schema = _with_values(schema, schema.get("$defs", {}))
     yield _table(schema)
     for name, part in sorted(schema.get("$defs", {}).items()):
         if "properties" in part:
             yield f"`{name}`: {' '.join(part.get('description', '').split())}\n"
             yield _table(part)
+
+
+def _with_values(node: Any, parts: dict[str, Any]) -> Any:
+    """The schema with the values of every enumeration where it is named."""
+    if isinstance(node, list):
+        return [_with_values(one, parts) for one in node]
+    if not isinstance(node, dict):
+        return node
+    named = parts.get(str(node.get("$ref", "")).rpartition("/")[2], {})
+    whole = {**node, "enum": named["enum"]} if "enum" in named else node
+    return {key: _with_values(value, parts) for key, value in whole.items() if key != "$ref" or whole is node}
 
 
 def _table(schema: dict[str, Any]) -> str:
@@ -73,9 +85,7 @@ def _form(field: dict[str, Any]) -> str:
         return "map to " + (_form(inner) if isinstance(inner, dict) and inner else "text")
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
-    return {"string": "text", "integer": "number", "boolean": "true or false"}.get(
-        str(field.get("type")), str(field.get("type"))
-    )
+    return _WORDS.get(str(field.get("type")), str(field.get("type")))
 
 
 def _helps(command: click.Command, parent: click.Context | None, name: str) -> Iterator[tuple[str, str]]:

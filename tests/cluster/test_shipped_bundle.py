@@ -28,7 +28,10 @@ TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "components/gateway/tests/pages/invoice.png"
 pytestmark = pytest.mark.timeout(400)  # the first test builds, pushes and starts everything
 COMPONENTS = ("embedding", "gateway", "llm", "ocr", "summarizer")
-BINDINGS = {"components": {name: {"resources": {"cpu": "20m"}} for name in COMPONENTS}}  # two releases fit two cores
+BINDINGS = {
+    "weights": "copy",  # the scenarios mount them
+    "components": {name: {"resources": {"cpu": "20m"}} for name in COMPONENTS},  # two releases fit two cores
+}
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,7 @@ def test_the_shipped_bundle_answers_as_one_release(served: Served) -> None:
     assert {instance for _, instance in answer.served_by} == staged
 
 
-def test_weights_are_mounted_byte_for_byte_and_nothing_can_be_written_beside_tmp(served: Served) -> None:
+def test_weights_are_copied_byte_for_byte_and_nothing_can_be_written_beside_tmp(served: Served) -> None:
     lock = yaml.safe_load((served.folder / "components/ocr/weights.lock").read_text(encoding="utf-8"))
     ocr = next(path.stem for path in (served.folder / "releases/production/instances").glob("ocr-*.yaml"))
     (pod,) = served.pods(ocr)

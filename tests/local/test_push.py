@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 
 import pytest
 import yaml
@@ -19,12 +17,12 @@ from lockstep.core.version import Version
 from lockstep.oci.image import InvalidManifest, Settings, image_of, parse_manifest
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
-from lockstep.oci.store import copy_image, put_image, read_blob, writing
+from lockstep.oci.store import copy_image, read_blob, writing
 from lockstep.oci.unpack import unpacked
 from lockstep.verbs.push import push_release
 from lockstep.verbs.stores import own_stores
 from lockstep.verbs.verify import verify_bundle
-from tiny import tiny_bundle
+from tiny import base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")
 
@@ -53,27 +51,6 @@ def tiny(tmp_path, host):
 def push(tiny, *, dry=False):
     workspace = tiny.workspace
     return push_release(workspace, ONE, own_stores(workspace), dry=dry)
-
-
-def base_image(folder, settings=None, arch="amd64"):
-    """A store with a base image whose layer is a tar archive that our own layers never are: it has a hard link."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("usr/bin/python3"))
-        link = tarfile.TarInfo("usr/bin/python")
-        link.type, link.linkname = tarfile.LNKTYPE, "usr/bin/python3"
-        archive.addfile(link)
-    store = Layout(folder, "python")
-    layer = store.put("system", writing(data.getvalue()))
-    image = image_of([layer], Platform(arch=arch), settings or Settings(env={"PATH": "/usr/bin", "LANG": "C.UTF-8"}))
-    put_image(store, image, "1")
-    return store, image
-
-
-def with_base(tiny, name, *, tag="v1.0.0"):
-    tiny.replace("lockstep.yaml", "environments:", f'platform: {{base: "{name}"}}\nenvironments:')
-    tiny.commit("a base image")
-    tiny.git("tag", "-f", tag)
 
 
 def test_push_brings_every_image_that_the_objects_name(tiny, fake, host):

@@ -40,6 +40,7 @@ def instance_file(name: str, **changes: Any) -> bytes:
         "env": [{"name": key, "value": environment[key]} for key in sorted(environment)],
         "prompts": {},
         "weights": "",
+        "copier": None,
         "secrets": {},
         "resources": {},
         "entry": True,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lockstep.core.bindings import Binding, Bindings, parse_bindings, refuse_unknown
+from lockstep.core.bindings import Binding, Bindings, parse_bindings, refuse_unfit
 from lockstep.core.component import Autoscale, Kind, Probes, Resources
 from lockstep.core.compose import compose
 from lockstep.core.document import parse_objects
@@ -128,7 +128,7 @@ def test_an_autoscaler_without_room_is_refused() -> None:
     bindings = parse_bindings("components:\n  llm: {replicas: 5, autoscale: {max: 4, cpu: 80}}\n", "bindings.yaml")
 
     with pytest.raises(Refused) as caught:
-        refuse_unknown(bindings, release_of(), "bindings.yaml")
+        refuse_unfit(bindings, release_of(), "bindings.yaml")
 
     assert [(finding.rule, finding.component) for finding in caught.value.findings] == [("bindings/field", "llm")]
 
@@ -156,7 +156,7 @@ def test_a_binding_of_an_unknown_component_or_secret_is_refused() -> None:
     bindings = parse_bindings("components:\n  lmm: {replicas: 2}\n  ocr: {secrets: {api-key: x}}\n", "bindings.yaml")
 
     with pytest.raises(Refused) as caught:
-        refuse_unknown(bindings, release_of(), "bindings.yaml")
+        refuse_unfit(bindings, release_of(), "bindings.yaml")
 
     assert [(finding.rule, finding.component) for finding in caught.value.findings] == [
         ("bindings/unknown", "lmm"),

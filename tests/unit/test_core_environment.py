@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep.core.bindings import Bindings, WeightsBy
 from lockstep.core.component import Autoscale
 from lockstep.core.document import parse_objects
 from lockstep.core.edits import Edit, apply, edits, promote, retire, stage
@@ -21,7 +22,7 @@ from lockstep.core.instance import Instance
 from lockstep.core.names import EnvironmentName
 from lockstep.core.version import Version
 from unit.test_core_compose import composed, ids
-from unit.test_core_release import release_of
+from unit.test_core_release import release_of, weights
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 STAGING = EnvironmentName("staging")
@@ -239,15 +240,20 @@ def test_a_front_that_names_no_root_release_or_set_is_refused(old: bytes, new: b
 def _golden_files() -> dict[str, bytes]:
     instance = FIRST.instances[ids(FIRST)["summarizer"]]
     autoscaled = composed(release_of(llm={"autoscale": Autoscale(max=4, cpu=80)})).instances[ids(FIRST)["llm"]]
+    by_copy = composed(
+        release_of(**{name: {"weights": weights(name, copier=True)} for name in ("ocr", "llm")}),
+        Bindings(weights=WeightsBy.COPY),
+    )
     return {
         "instance.yaml": instance.file(),
         "autoscaled.yaml": autoscaled.file(),
+        "copied.yaml": by_copy.instances[ids(by_copy)["ocr"]].file(),
         "gate.yaml": FIRST.gate.file(),
         "front.yaml": FIRST.front.file(),
     }
 
 
-@pytest.mark.parametrize("name", ["instance.yaml", "autoscaled.yaml", "gate.yaml", "front.yaml"])
+@pytest.mark.parametrize("name", ["instance.yaml", "autoscaled.yaml", "copied.yaml", "gate.yaml", "front.yaml"])
 def test_golden_the_rendered_objects_are_those_that_were_reviewed(name: str) -> None:
     """A difference renames instances at everybody's next release: rewrite with `make golden`, and say so."""
     data = _golden_files()[name]

@@ -17,6 +17,7 @@ from lockstep.core.errors import Refused
 from lockstep.core.names import ComponentName, Digest, DvcMd5, GitSha, ImageRef
 from lockstep.core.release import (
     BumpSaid,
+    Copier,
     LayerRef,
     Pinned,
     PinnedImage,
@@ -50,7 +51,7 @@ def image(name: str, digit: int = 1) -> PinnedImage:
     return PinnedImage(reference=ImageRef(f"{name}@{sha(digit)}"), code=LayerRef(digest=sha(digit + 100), size=7))
 
 
-def weights(name: str, digit: int = 1) -> PinnedWeights:
+def weights(name: str, digit: int = 1, *, copier: bool = False) -> PinnedWeights:
     """An image of weights with one file."""
     file = WeightsFile(
         path=f"weights/{name}.bin.dvc",
@@ -60,7 +61,9 @@ def weights(name: str, digit: int = 1) -> PinnedWeights:
         sha256=sha(digit),
         layer=sha(digit + 1),
     )
-    return PinnedWeights(reference=ImageRef(f"{name}-weights@{sha(digit)}"), files=(file,))
+    image = ImageRef(f"{name}-weights@{sha(digit)}")
+    by = Copier(reference=ImageRef(f"{name}-weights@{sha(digit + 2)}"), base=ImageRef(f"python@{sha(7)}"))
+    return PinnedWeights(reference=image, files=(file,), copier=by if copier else None)
 
 
 def pinned(name: ComponentName, **changes: Any) -> Pinned:

@@ -15,7 +15,7 @@ from lockstep.core.names import InstanceId
 from lockstep.core.render import format_objects, render
 from lockstep.runner.desired import parse_desired
 from lockstep.runner.program import Machine, Places, expand, local_argument, local_value, program
-from lockstep.runner.workload import ConfigFiles, EmptyFolder, ImageFiles, SecretFiles
+from lockstep.runner.volumes import ConfigFiles, EmptyFolder, ImageFiles, SecretFiles
 
 TEMPLATES = {path.name: path.read_text() for path in (Path(__file__).parents[2] / "charts/objects").glob("*.j2")}
 NAME = InstanceId("ocr-3f2a91c0de")
@@ -35,6 +35,7 @@ def _objects(**changes: Any) -> list[dict[str, Any]]:
         "env": [{"name": "PORT", "value": "8080"}],
         "prompts": {"a.prompt": "hello"},
         "weights": WEIGHTS,
+        "copier": None,
         "secrets": {"key": "cloud-key"},
         "resources": {},
         "entry": True,
@@ -140,7 +141,12 @@ def _more(change: Callable[[list[dict[str, Any]]], object]) -> list[dict[str, An
         ),
         (lambda o: _container(o)["volumeMounts"][0].update(subPath="x"), "subPath"),
         (lambda o: _container(o)["volumeMounts"][0].update(mountPath="/a/../b"), "absolute path"),
-        (lambda o: _deployment(o)["spec"]["template"]["spec"].update(initContainers=[]), "initContainers"),
+        (
+            lambda o: _deployment(o)["spec"]["template"]["spec"].update(
+                initContainers=[{"name": "i", "command": ["sh"]}]
+            ),
+            "something else",
+        ),
         (lambda o: _deployment(o)["spec"]["template"]["spec"]["containers"].append({}), "2 containers"),
         (
             lambda o: _deployment(o)["spec"]["template"]["spec"]["volumes"].append({"name": "h", "hostPath": {}}),

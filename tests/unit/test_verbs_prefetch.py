@@ -16,8 +16,12 @@ NODES = [NodeState("one", {}, {}), NodeState("gpu", {}, {}, ("nvidia.com/gpu",))
 INSTANCES = tuple(FIRST.instances.values())
 
 
-def status(state: Any, **more: Any) -> Any:
-    return {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"name": "pull", "state": state}], **more}}
+STARTED = {"terminated": {"reason": "StartError", "exitCode": 128}}
+CREATING = {"waiting": {"reason": "ContainerCreating"}}
+
+
+def status(*states: Any, **more: Any) -> Any:
+    return {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"state": state} for state in states], **more}}
 
 
 def test_each_node_that_may_run_an_instance_gets_every_image_once() -> None:
@@ -25,27 +29,26 @@ def test_each_node_that_may_run_an_instance_gets_every_image_once() -> None:
 
     images = {image for item in INSTANCES for image in item.images}
     assert pod["spec"]["nodeName"] == "one"
-    assert {one["image"]["reference"] for one in pod["spec"]["volumes"]} == images
-    assert len(pod["spec"]["volumes"]) == len(images)
+    assert sorted(one["image"] for one in pod["spec"]["containers"]) == sorted(images)
     assert pod["spec"]["imagePullSecrets"] == [{"name": "hub"}]
 
 
 def test_it_asks_for_nothing_runs_nothing_and_is_restricted() -> None:
     (pod,) = pullers(NODES, INSTANCES, [])
-    (container,) = pod["spec"]["containers"]
-
     as_template = {"kind": "Job", "metadata": {"name": "x"}, "spec": {"template": {"spec": pod["spec"]}}}
     problems = [one.what for one in pod_findings((as_template,), "x", "")]
-    assert "resources" not in container
-    assert container["command"] == ["/lockstep/nothing-runs-here"]
+    for container in pod["spec"]["containers"]:
+        assert "resources" not in container
+        assert container["command"] == ["/lockstep/nothing-runs-here"]
     assert all("no resources." in words for what in problems for words in what.partition(": ")[2].split("; "))
 
 
 @pytest.mark.parametrize(
     ("pod", "answer"),
     [
-        (status({"terminated": {"reason": "StartError", "exitCode": 128}}, phase="Failed"), ""),
-        (status({"waiting": {"reason": "ContainerCreating"}}, phase="Pending"), None),
+        (status(STARTED, STARTED, phase="Failed"), ""),
+        (status(STARTED, CREATING, phase="Pending"), None),
+        (status(CREATING, phase="Pending"), None),
         ({"metadata": {"name": "p"}, "status": {}}, None),
         ({"metadata": {"name": "p"}, "status": {"phase": "Failed", "reason": "OutOfpods"}}, "OutOfpods"),
     ],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 
 from pydantic import Field
 
 from lockstep.core.component import Autoscale, Quantity, Variable
 from lockstep.core.document import parse_authored
-from lockstep.core.errors import Finding, Refused
+from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.model import Value, load
 from lockstep.core.names import ComponentName
 from lockstep.core.release import Pinned, Release
@@ -36,10 +37,21 @@ class Binding(Value):
     address: str | None = Field(default=None, description="of an external component")
 
 
+class WeightsBy(StrEnum):
+    """How weights come to pods."""
+
+    VOLUME = "volume"
+    COPY = "copy"
+
+
 class Bindings(Value):
     """One bindings.yaml."""
 
     registry: str | None = Field(default=None, description="instead of the bundle's")
+    weights: WeightsBy = Field(
+        default=WeightsBy.VOLUME,
+        description="`volume` mounts the weights' image; `copy`, for clusters that cannot, has an init container copy",
+    )
     components: Mapping[ComponentName, Binding] = Field(default_factory=dict, description="overrides by component")
     pull_secrets: tuple[str, ...] = Field(default=(), description="names of image pull secrets")
 
@@ -73,42 +85,39 @@ def bound(pinned: Pinned, binding: Binding) -> Pinned:
     return pinned.model_copy(update=changed)
 
 
-def refuse_unknown(bindings: Bindings, release: Release, path: str) -> None:
-    """Nothing when every binding is for a component (and a secret) that the release has.
+def refuse_unfit(bindings: Bindings, release: Release, path: str) -> None:
+    """Nothing when every binding is for a component (and a secret) that the release has, and can be honoured.
 
     Raises:
-        Refused: an override that would be ignored.
+        Refused: an override that would be ignored, or that the release cannot follow.
     """
-    found = [
-        Finding(
-            "bindings/unknown",
-            path,
-            f"`{name}` is not a component of release {release.version}",
-            "remove it or correct its name",
-            name,
-        )
-        for name in bindings.components
-        if name not in release.components
-    ]
-    found += [
-        Finding("bindings/unknown", path, f"`{name}` has no secret `{secret}`", "remove it or correct its name", name)
-        for name, binding in bindings.components.items()
-        if name in release.components
-        for secret in binding.secrets
-        if secret not in release.components[name].secrets
-    ]
-    found += [
-        Finding(
-            "bindings/field",
-            path,
-            f"`{name}` would have at least {pods.replicas} pods and at most {pods.autoscale.max}",
-            "with `autoscale`, make `replicas` at least 1 and less than `max`",
-            name,
-        )
-        for name, binding in bindings.components.items()
-        if name in release.components
-        for pods in [bound(release.components[name], binding)]
-        if pods.autoscale and not 1 <= pods.replicas < pods.autoscale.max
-    ]
-    if found:
-        raise Refused(f"{path} does not fit the release", found)
+    found = [*_unknown(bindings, release, path), *_unfit(bindings, release, path)]
+    refuse_if(found, f"{path} does not fit the release")
+
+
+def _unknown(bindings: Bindings, release: Release, path: str) -> Iterator[Finding]:
+    fix = "remove it or correct its name"
+    for name, binding in bindings.components.items():
+        if name not in release.components:
+            what = f"`{name}` is not a component of release {release.version}"
+            yield Finding("bindings/unknown", path, what, fix, name)
+            continue
+        for secret in binding.secrets:
+            if secret not in release.components[name].secrets:
+                yield Finding("bindings/unknown", path, f"`{name}` has no secret `{secret}`", fix, name)
+
+
+def _unfit(bindings: Bindings, release: Release, path: str) -> Iterator[Finding]:
+    for name, pinned in release.components.items():
+        pods = bound(pinned, bindings.of(name)) if name in bindings.components else pinned
+        if pods.autoscale and not 1 <= pods.replicas < pods.autoscale.max:
+            what = f"`{name}` would have at least {pods.replicas} pods and at most {pods.autoscale.max}"
+            fix = "with `autoscale`, make `replicas` at least 1 and less than `max`"
+            yield Finding("bindings/field", path, what, fix, name)
+        if bindings.weights is WeightsBy.COPY and pinned.weights and not pinned.weights.copier:
+            what = f"`weights: copy`, and release {release.version} pins nothing that could copy those of `{name}`"
+            fix = (
+                "name a `base` in lockstep.yaml, call no file or folder of weights as a system's (lib, etc), and "
+                "release; or `weights: volume`"
+            )
+            yield Finding("bindings/weights", path, what, fix, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from lockstep.core.bindings import Bindings, bound
+from lockstep.core.bindings import Bindings, WeightsBy, bound
 from lockstep.core.bundle import callees_first
 from lockstep.core.component import Kind
 from lockstep.core.environment import Front, Gate, Rendered, Route
@@ -47,6 +47,7 @@ def compose(release: Release, bindings: Bindings, registry: str, templates: Temp
             node_selector=binding.node_selector,
             secret_names=binding.secrets,
             pull_secrets=bindings.pull_secrets,
+            copies_weights=bindings.weights is WeightsBy.COPY,
         )
         instances[name] = instance(specs[name], templates)
         targets[name] = instances[name].id

@@ -11,7 +11,8 @@ from typing import Any
 from lockstep.core.document import format_json
 from lockstep.core.names import ComponentName, Digest, InstanceId, digest_of, without_host
 from lockstep.core.release import Pinned
-from lockstep.core.render import Object, Templates, format_objects, render
+from lockstep.core.render import Object, TemplateError, Templates, format_objects, render
+from lockstep.core.weights import top_names
 
 _ADDRESS = re.compile(r"http://([a-z](?:[a-z0-9-]{0,38}[a-z0-9])?-[0-9a-f]{10})")
 _ID_LENGTH = 10
@@ -34,6 +35,7 @@ class Spec:
         node_selector: Labels of nodes, from the binding.
         secret_names: Name of the Kubernetes Secret for every secret.
         pull_secrets: Names of image pull secrets.
+        copies_weights: Whether an init container copies the weights, instead of their image being a volume.
     """
 
     component: ComponentName
@@ -44,6 +46,7 @@ class Spec:
     node_selector: Mapping[str, str]
     secret_names: Mapping[ComponentName, str]
     pull_secrets: tuple[str, ...]
+    copies_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,18 @@ def instance(spec: Spec, templates: Templates) -> Instance:
     give the same instance anywhere.
 
     Raises:
-        TemplateError: the template instance.yaml.j2 cannot be rendered.
+        TemplateError: the template instance.yaml.j2 cannot be rendered, or does not use the copier that it is given.
     """
     placeholder = _placeholder(spec.component)
-    objects = render(templates, "instance.yaml.j2", _context(spec, placeholder))
+    context = _context(spec, placeholder)
+    objects = render(templates, "instance.yaml.j2", context)
+    copier = context["copier"]
+    if copier and all(holder[key] != copier["image"] for holder, key in _image_fields(objects)):
+        raise TemplateError(
+            f"the template does not use `copier`: pods of {spec.component} would have no weights",
+            where="charts/objects/instance.yaml.j2",
+            fix="take over the init container of Lockstep's own template and release, or bind `weights: volume`",
+        )
     digest = objects_digest(objects, placeholder)
     name = InstanceId(f"{spec.component}-{digest.hex[:_ID_LENGTH]}")
     return Instance(name, digest, _renamed(objects, placeholder, name))
@@ -184,7 +195,7 @@ def image_name(registry: str, reference: str, *, ours: bool) -> str:
 
 def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
     pinned = spec.pinned
-    weights = pinned.weights
+    weights, copier = pinned.weights, _copier(spec)
     return {
         "id": name,
         "component": str(spec.component),
@@ -193,7 +204,8 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "port": pinned.port,
         "env": _variables(spec, name),
         "prompts": dict(pinned.prompts),
-        "weights": image_name(spec.registry, weights.reference, ours=True) if weights else "",
+        "weights": image_name(spec.registry, weights.reference, ours=True) if weights and not copier else "",
+        "copier": copier,
         "secrets": {secret: spec.secret_names.get(secret, secret) for secret in pinned.secrets},
         "resources": _resources(pinned),
         "probes": {
@@ -209,6 +221,37 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "node_selector": dict(spec.node_selector),
         "pull_secrets": [{"name": secret} for secret in spec.pull_secrets],
     }
+
+
+def _copier(spec: Spec) -> dict[str, Any] | None:
+    """The init container that copies the weights: its image, the paths in it that are weights, and what it
+    asks for, which is what the component asks for: so a pod asks for no more because of it, but for the disk.
+
+    Raises:
+        ValueError: the release has no copier (bindings.refuse_unfit says it first).
+    """
+    weights, asked = spec.pinned.weights, spec.pinned.resources
+    if weights is None or not spec.copies_weights:
+        return None
+    if weights.copier is None:
+        raise ValueError(f"{spec.component} has no copier")
+    disk = _mebibytes(sum(file.size for file in weights.files))
+    return {
+        "image": image_name(spec.registry, weights.copier.reference, ours=True),
+        "paths": [f"/{name}" for name in top_names(weights.files)],
+        "resources": {
+            "requests": {"cpu": asked.cpu, "memory": asked.memory, "ephemeral-storage": disk},
+            "limits": {"memory": asked.memory},
+        },
+    }
+
+
+def _mebibytes(size: int) -> str:
+    """A number of bytes, rounded up, as the API server writes it: in a larger unit where nothing is lost."""
+    amount, units = max(1, -(-size // 2**20)), ["Mi", "Gi", "Ti"]
+    while amount % 1024 == 0 and len(units) > 1:
+        amount, units = amount // 1024, units[1:]
+    return f"{amount}{units[0]}"
 
 
 def container_image(spec: Spec) -> str:

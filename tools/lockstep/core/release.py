@@ -47,11 +47,21 @@ class PinnedImage(Value):
     code: LayerRef | None = None
 
 
+class Copier(Value):
+    """An image of the weights' layers on the bundle's base image (its name without a host), which has a program that
+    copies them: for clusters that cannot mount images.
+    """
+
+    reference: ImageRef
+    base: ImageRef
+
+
 class PinnedWeights(Value):
-    """The weights image by digest, and every file in it."""
+    """The weights image by digest, and every file in it; its copier, where the bundle has a base image."""
 
     reference: ImageRef
     files: tuple[WeightsFile, ...]
+    copier: Copier | None = Field(default=None, exclude_if=lambda copier: copier is None)
 
 
 class Pinned(Value):

@@ -23,6 +23,11 @@ from lockstep.core.names import Digest, DvcMd5
 
 SCHEMA: Literal["lockstep.dev/weights/v1"] = "lockstep.dev/weights/v1"
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+# At the top of a Linux system. Source: Filesystem Hierarchy Standard 3.0, section 3, and what containers add.
+_SYSTEM = {
+    *("bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root"),
+    *("run", "sbin", "srv", "sys", "tmp", "usr", "var", "app", "lockstep", "lost+found"),
+}
 _POINTER_FIELDS = {"outs", "meta", "desc", "md5", "frozen"}
 _OUT_FIELDS = {
     "md5",
@@ -147,6 +152,16 @@ def format_lock(lock: WeightsLock, component: str) -> str:
     """The canonical text of weights.lock; equal locks give equal bytes."""
     head = f"# written by lockstep; do not edit, run: {_command(component)}\n"
     return head + format_yaml({"schema": SCHEMA, **dump(lock)})
+
+
+def top_names(files: Iterable[WeightsFile]) -> tuple[str, ...]:
+    """The files and folders that stand at the top of the image of these files, sorted."""
+    return tuple(sorted({file.name.partition("/")[0] for file in files}))
+
+
+def fit_a_system(files: Iterable[WeightsFile]) -> bool:
+    """Whether these files can lie in an image beside a system: none of them has the name of one of its folders."""
+    return _SYSTEM.isdisjoint(top_names(files))
 
 
 def stale(component: str, lock: WeightsLock | None, pointers: Iterable[Pointer]) -> tuple[Finding, ...]:

@@ -11,7 +11,8 @@ from lockstep.core.document import parse_objects
 from lockstep.core.environment import FRONT_FILE, GATE_FILE
 from lockstep.core.errors import LockstepError
 from lockstep.core.names import InstanceId
-from lockstep.runner.workload import CannotRun, Workload, parse_deployment, parse_job
+from lockstep.runner.honour import CannotRun
+from lockstep.runner.workload import Workload, parse_deployment, parse_job
 
 _FILE_NAME = re.compile(r"[-._a-zA-Z0-9]+")
 # Objects that shape the cluster around an instance. The runner enforces none: any instance may call any other.

@@ -12,18 +12,11 @@ from lockstep.adapters import files
 from lockstep.core.errors import LockstepError
 from lockstep.core.names import ImageRef
 from lockstep.runner.child import Child, free_port
+from lockstep.runner.honour import CannotRun
 from lockstep.runner.program import Places, Program, program
 from lockstep.runner.state import Gate, Host, Instance
-from lockstep.runner.workload import (
-    CannotRun,
-    ConfigFiles,
-    EmptyFolder,
-    ImageFiles,
-    Probe,
-    Probes,
-    SecretFiles,
-    Workload,
-)
+from lockstep.runner.volumes import ConfigFiles, EmptyFolder, ImageFiles, SecretFiles
+from lockstep.runner.workload import Probe, Probes, Workload
 
 _STARTUP_PAUSE = 0.1
 _LONGEST_BACKOFF = 60.0

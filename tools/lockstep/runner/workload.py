@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.core.errors import LockstepError
 from lockstep.core.names import ImageRef
+from lockstep.runner.honour import CONTAINER, cannot, known
+from lockstep.runner.volumes import Volume, mounts_of
 
 # Fields that place or confine a pod; a process on this machine does the same work without them.
 _POD = {
@@ -24,33 +25,11 @@ _POD = {
     "runtimeClassName",
     "restartPolicy",
     "terminationGracePeriodSeconds",
+    "initContainers",
     "containers",
     "volumes",
 }
-_CONTAINER = {
-    "name",
-    "image",
-    "imagePullPolicy",
-    "command",
-    "args",
-    "ports",
-    "env",
-    "resources",
-    "securityContext",
-    "startupProbe",
-    "readinessProbe",
-    "livenessProbe",
-    "lifecycle",
-    "volumeMounts",
-}
 _PROBE = {"httpGet", "periodSeconds", "failureThreshold", "timeoutSeconds", "successThreshold"}
-_MOUNT = {"name", "mountPath", "readOnly"}
-
-
-class CannotRun(LockstepError):  # noqa: N818 - an answer about an object
-    """An object that the local runner does not understand or cannot honour."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -75,35 +54,6 @@ class Probes:
     def startup_seconds(self) -> int:
         """How long it may take to start."""
         return self.startup.period * self.startup.failures
-
-
-@dataclass(frozen=True)
-class ConfigFiles:
-    """A ConfigMap as files: text by file name."""
-
-    files: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """The files of an image."""
-
-    reference: ImageRef
-
-
-@dataclass(frozen=True)
-class SecretFiles:
-    """A Secret that the machine's owner put into a folder."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class EmptyFolder:
-    """A writable folder that lives as long as the process."""
-
-
-Volume = ConfigFiles | ImageFiles | SecretFiles | EmptyFolder
 
 
 @dataclass(frozen=True)
@@ -144,7 +94,7 @@ def parse_deployment(item: Mapping[str, Any], maps: Mapping[str, Mapping[str, st
         CannotRun: something in it would be ignored, or is missing.
     """
     spec = item["spec"]
-    _known(
+    known(
         spec,
         {
             "replicas",
@@ -173,11 +123,11 @@ def parse_job(item: Mapping[str, Any]) -> Workload:
         CannotRun: something in it would be ignored, or is missing.
     """
     spec = item["spec"]
-    _known(spec, {"activeDeadlineSeconds", "backoffLimit", "template", "ttlSecondsAfterFinished"}, "spec")
+    known(spec, {"activeDeadlineSeconds", "backoffLimit", "template", "ttlSecondsAfterFinished"}, "spec")
     if spec.get("backoffLimit") != 0:
-        raise _cannot("the Job would be tried again", "write `backoffLimit: 0`: a gate is asked once")
+        raise cannot("the Job would be tried again", "write `backoffLimit: 0`: a gate is asked once")
     if spec["activeDeadlineSeconds"] < 1:
-        raise _cannot("the Job has no time", "write activeDeadlineSeconds of 1 or more")
+        raise cannot("the Job has no time", "write activeDeadlineSeconds of 1 or more")
     return _workload(item, {}, None, replicas=1, deadline=spec["activeDeadlineSeconds"])
 
 
@@ -192,7 +142,7 @@ def _workload(
     pod = item["spec"]["template"]["spec"]
     container = _container(pod)
     if not container.get("command"):
-        raise _cannot(
+        raise cannot(
             "the container has no `command`",
             "write `command:` in component.yaml; an image's entrypoint is not read",
         )
@@ -201,7 +151,7 @@ def _workload(
         image=ImageRef(container["image"]),
         command=(*container["command"], *container.get("args", [])),
         environment=tuple(_variable(entry) for entry in container.get("env", [])),
-        mounts=_mounts(pod, container, maps),
+        mounts=mounts_of(pod, container, maps),
         probes=probes,
         replicas=replicas,
         grace=pod.get("terminationGracePeriodSeconds", 30),
@@ -210,87 +160,36 @@ def _workload(
 
 
 def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    _known(pod, _POD, "the pod")
+    known(pod, _POD, "the pod")
     containers = pod["containers"]
     if len(containers) != 1:
-        raise _cannot(f"{len(containers)} containers", "the local runner runs exactly one container per pod")
+        raise cannot(f"{len(containers)} containers", "the local runner runs exactly one container per pod")
     container: Mapping[str, Any] = containers[0]
-    _known(container, _CONTAINER, f"container {container.get('name')}")
+    known(container, CONTAINER, f"container {container.get('name')}")
     return container
 
 
 def _variable(entry: Mapping[str, Any]) -> tuple[str, str]:
-    _known(entry, {"name", "value"}, f"variable {entry.get('name')}")
+    known(entry, {"name", "value"}, f"variable {entry.get('name')}")
     value = entry.get("value", "")
     if not isinstance(value, str):
-        raise _cannot(f"variable {entry['name']} is not a string", f'quote it: "{value}"')
+        raise cannot(f"variable {entry['name']} is not a string", f'quote it: "{value}"')
     return entry["name"], value
 
 
 def _probe(container: Mapping[str, Any], name: str) -> Probe:
     if name not in container:
-        raise _cannot(f"no {name}", f"give the container a {name} with httpGet")
+        raise cannot(f"no {name}", f"give the container a {name} with httpGet")
     probe = container[name]
-    _known(probe, _PROBE, name)
+    known(probe, _PROBE, name)
     get = probe["httpGet"]
-    _known(get, {"path", "port", "scheme"}, f"{name}.httpGet")
+    known(get, {"path", "port", "scheme"}, f"{name}.httpGet")
     ports = {value for port in container.get("ports", []) for value in (port.get("name"), port["containerPort"])}
     if get["port"] not in ports or len(container["ports"]) != 1 or get.get("scheme", "HTTP") != "HTTP":
-        raise _cannot(f"{name} asks port {get['port']}", "probe the container's one port by plain HTTP")
+        raise cannot(f"{name} asks port {get['port']}", "probe the container's one port by plain HTTP")
     return Probe(
         get["path"],
         probe.get("periodSeconds", 10),
         probe.get("failureThreshold", 3),
         probe.get("timeoutSeconds", 1),
     )
-
-
-def _mounts(
-    pod: Mapping[str, Any],
-    container: Mapping[str, Any],
-    maps: Mapping[str, Mapping[str, str]],
-) -> dict[str, Volume]:
-    volumes = {volume["name"]: _volume(volume, maps) for volume in pod.get("volumes", [])}
-    mounts: dict[str, Volume] = {}
-    for mount in container.get("volumeMounts", []):
-        _known(mount, _MOUNT, f"mount {mount.get('name')}")
-        if mount["name"] not in volumes:
-            raise _cannot(f"mount {mount['name']} names no volume", f"volumes: {', '.join(sorted(volumes)) or 'none'}")
-        if not mount["mountPath"].startswith("/") or ".." in mount["mountPath"]:
-            raise _cannot(f"mount path {mount['mountPath']}", "write an absolute path without `..`")
-        mounts[mount["mountPath"].rstrip("/")] = volumes[mount["name"]]
-    return mounts
-
-
-def _volume(volume: Mapping[str, Any], maps: Mapping[str, Mapping[str, str]]) -> Volume:
-    match {kind: value for kind, value in volume.items() if kind != "name"}:
-        case {"emptyDir": {}, **rest} if not rest:
-            return EmptyFolder()
-        case {"image": {"reference": reference, **_options}, **rest} if not rest:
-            return ImageFiles(ImageRef(reference))
-        case {"secret": {"secretName": name, **rest}, **other} if not rest and not other:
-            return SecretFiles(name)
-        case {"configMap": {"name": name, **rest}, **other} if not rest and not other:
-            if name not in maps:
-                raise _cannot(
-                    f"ConfigMap {name} is not in the file",
-                    f"in the file: {', '.join(sorted(maps)) or 'none'}",
-                )
-            return ConfigFiles(maps[name])
-    raise _cannot(
-        f"volume {volume.get('name')} is of a form that the local runner does not know",
-        "use emptyDir, or configMap, secret or image with nothing but its name",
-    )
-
-
-def _known(item: Mapping[str, Any], fields: set[str], place: str) -> None:
-    unknown = sorted(set(item) - fields)
-    if unknown:
-        raise _cannot(
-            f"{place} has {', '.join(unknown)}, which the local runner does not honour",
-            "run this environment in Kubernetes, or leave the field out",
-        )
-
-
-def _cannot(what: str, fix: str) -> CannotRun:
-    return CannotRun(what, fix=fix)

@@ -14,12 +14,13 @@ from lockstep.adapters.git import GitTree
 from lockstep.core.component import Component, Image
 from lockstep.core.errors import Finding, Refused, refuse_if
 from lockstep.core.names import ComponentName, ImageRef
-from lockstep.core.release import LayerRef, Pinned, PinnedImage, PinnedWeights
+from lockstep.core.release import Copier, LayerRef, Pinned, PinnedImage, PinnedWeights
 from lockstep.core.source import component_path
 from lockstep.core.tree import TreeEntry
-from lockstep.core.weights import Pointer, WeightsLock, parse_pointer
+from lockstep.core.weights import Pointer, WeightsLock, fit_a_system, parse_pointer
 from lockstep.oci.code import GitMode, TreeFile, code_entries
 from lockstep.oci.image import Image as OciImage
+from lockstep.oci.image import Settings, appended
 from lockstep.oci.layer import Entry, Layer, Sink, write_layer
 from lockstep.oci.statcache import read_cache
 from lockstep.oci.store import Store, put_image
@@ -50,7 +51,8 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
 
 
 def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:
-    """The component's weights image by digest, every layer in the store; layers that are there are not read again.
+    """The component's weights image and its copier by digest, every layer in the store; layers that are there are not
+    read again.
 
     Raises:
         WrongBytes: the bytes that DVC has are not those of the lock.
@@ -66,8 +68,21 @@ def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:
         builds.say(f"{name}: storing {sum(file.size for file in absent):,} bytes of weights")
         _store_weights(builds, name, lock, store)
         builds.made[name] = builds.made.get(name, 0) + sum(file.size for file in absent)
-    put_image(store, _weights_image(name, lock), f"code-{lock.image.hex[:20]}")
-    return PinnedWeights(reference=ImageRef(f"{repository}@{lock.image}"), files=lock.files)
+    image = _weights_image(name, lock)
+    put_image(store, image, f"code-{lock.image.hex[:20]}")
+    copier = _copier(builds, repository, image) if fit_a_system(lock.files) else None
+    return PinnedWeights(reference=ImageRef(f"{repository}@{lock.image}"), files=lock.files, copier=copier)
+
+
+def _copier(builds: Builds, repository: str, weights: OciImage) -> Copier | None:
+    """The weights' own layers on the base image, in the same repository, so that no registry gets them twice."""
+    store = builds.store_of(repository)
+    base = base_of(builds, store)
+    if base is None:
+        return None
+    image = appended(base.manifest, base.config, weights.layers, Settings())
+    put_image(store, image, f"code-{image.digest.hex[:20]}")
+    return Copier(reference=ImageRef(f"{repository}@{image.digest}"), base=base.name)
 
 
 def _weights_image(name: ComponentName, lock: WeightsLock) -> OciImage:

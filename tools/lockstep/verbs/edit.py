@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockstep.core.bindings import refuse_unknown
+from lockstep.core.bindings import refuse_unfit
 from lockstep.core.compose import compose
 from lockstep.core.edits import Edit, edits
 from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, format_environment
@@ -58,7 +58,7 @@ def render_release(workspace: Workspace, environment: Environment, version: Vers
     """
     release = workspace.state.release(version)
     bindings = environment.bindings
-    refuse_unknown(bindings, release, f"releases/{environment.name}/{BINDINGS_FILE}")
+    refuse_unfit(bindings, release, f"releases/{environment.name}/{BINDINGS_FILE}")
     return compose(release, bindings, workspace.state.bundle.registry, templates_at(workspace.repository, release))
 
 

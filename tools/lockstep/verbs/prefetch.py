@@ -76,7 +76,7 @@ def prefetch_release(
     finally:
         for one, _ in made:
             pods.end(one)
-    return Prefetched(len(wanted), max(len(pod["spec"]["volumes"]) for pod in wanted), patience.clock() - began)
+    return Prefetched(len(wanted), max(len(pod["spec"]["containers"]) for pod in wanted), patience.clock() - began)
 
 
 def _wait(made: dict[str, str], pods: Pods, patience: Patience, say: Say) -> None:

@@ -2,7 +2,7 @@
 
 1. ask the registry for the tag and the blobs of every image: nothing is sent before all of this is known;
 2. refuse if a tag of this release names something else there;
-3. send what is missing, image by image: blobs first, the tag `release-<version>` last.
+3. send what is missing, image by image: blobs first, the tag last (`release-<version>`, a copier's `copier-<version>`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lockstep.core.bundle import OWN_STORE
 from lockstep.core.errors import Finding, OutsideError, UsageError, refuse_if
 from lockstep.core.names import Digest
+from lockstep.core.rules.image import Wanted
 from lockstep.core.version import Version
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.store import Store, copy_image
@@ -27,6 +28,7 @@ class Found:
     Args:
         name: Its full name there, without tag and digest.
         digest: Of its manifest.
+        tag: What it is to be called there.
         source: Where it is.
         target: Where it goes.
         tagged: What its tag names there now.
@@ -36,6 +38,7 @@ class Found:
 
     name: str
     digest: Digest
+    tag: str
     source: Store
     target: Store
     tagged: Digest | None
@@ -92,35 +95,32 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
         Refused: the tag of this release names another image there.
         OutsideError: an image is not in the store, or the registry failed; a rerun sends what is left.
     """
-    registry, release, tag = workspace.bundle.registry, workspace.state.release(version), f"release-{version}"
+    registry, release = workspace.bundle.registry, workspace.state.release(version)
     if registry.partition("/")[0] == OWN_STORE:
         raise UsageError(
             f"`registry: {registry}` stands for the store in .lockstep: there is nowhere to push to",
             where="lockstep.yaml",
             fix=f"write `registry: HOST/PATH` of a registry there, commit it, then: lockstep push {version}",
         )
-    images = our_images(release)
-    found = [
-        _found(stores.of(name), stores.at(f"{registry}/{name}"), (f"{registry}/{name}", digest, tag))
-        for name, digest in _stored(stores, images, f"lockstep build {release.commit}")
-    ]
-    refuse_if(_tag_findings(found, tag), f"{version} cannot be pushed")
+    images = _stored(stores, our_images(release), f"lockstep build {release.commit}")
+    found = [_found(stores, registry, image) for image in images]
+    refuse_if(_tag_findings(found), f"{version} cannot be pushed")
     placed = {blob for one in found for blob in _present(one)}
     pushed = []
     for one in found:
         new = _new(one, placed)
         if one.missing and not dry:
             workspace.say(f"{one.name}: {len(new)} of {one.blobs} blobs to send, {sum(b.size for b in new):,} bytes")
-        size = sum(blob.size for blob in new) if dry else copy_image(one.source, one.target, one.digest, tag)
+        size = sum(blob.size for blob in new) if dry else copy_image(one.source, one.target, one.digest, one.tag)
         placed |= {blob.digest for blob in one.missing}
         pushed.append(_pushed(one, new, size))
-    return Pushed(version, registry, tag, tuple(pushed))
+    return Pushed(version, registry, f"release-{version}", tuple(pushed))
 
 
-def _stored(stores: Stores, images: Iterable[tuple[str, Digest]], again: str) -> tuple[tuple[str, Digest], ...]:
+def _stored(stores: Stores, images: tuple[Wanted, ...], again: str) -> tuple[Wanted, ...]:
     """The images, once each manifest is known to be in the store."""
-    images = tuple(images)
-    absent = [name for name, digest in images if stores.of(name).digest_of(digest) is None]
+    named = [(image.reference.repository, image.reference.digest) for image in images]
+    absent = sorted({name for name, digest in named if stores.of(name).digest_of(digest) is None})
     if absent:
         raise OutsideError(
             f"{', '.join(absent)} of this release is not in the store", where=".lockstep/store", fix=again
@@ -128,12 +128,13 @@ def _stored(stores: Stores, images: Iterable[tuple[str, Digest]], again: str) ->
     return images
 
 
-def _found(source: Store, target: Store, named: tuple[str, Digest, str]) -> Found:
-    """Step 1 for one image: its full name, digest and tag."""
-    name, digest, tag = named
+def _found(stores: Stores, registry: str, image: Wanted) -> Found:
+    """Step 1 for one image."""
+    name, digest, tag = f"{registry}/{image.reference.repository}", image.reference.digest, image.tag
+    source, target = stores.of(image.reference.repository), stores.at(name)
     blobs = _blobs(parse_manifest(source.manifest(digest), f"{name}@{digest}"))
     missing = tuple(blob for blob in blobs if not target.has(blob.digest))
-    return Found(name, digest, source, target, target.digest_of(tag), len(blobs), missing)
+    return Found(name, digest, tag, source, target, target.digest_of(tag), len(blobs), missing)
 
 
 def _blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
@@ -145,12 +146,12 @@ def _present(one: Found) -> set[Digest]:
     return blobs - {blob.digest for blob in one.missing}
 
 
-def _tag_findings(found: Iterable[Found], tag: str) -> Iterable[Finding]:
+def _tag_findings(found: Iterable[Found]) -> Iterable[Finding]:
     for one in found:
         if one.tagged not in {None, one.digest}:
             yield Finding(
                 "push/tag",
-                f"{one.name}:{tag}",
+                f"{one.name}:{one.tag}",
                 f"the tag names {one.tagged} there, this release has {one.digest}",
                 "another bundle uses this path: choose another `registry:` in lockstep.yaml; or remove the tag there",
                 one.name.rpartition("/")[2],

@@ -16,6 +16,7 @@ from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.names import ComponentName, Digest, GitSha, digest_of
 from lockstep.core.plan import Candidate, version_findings
 from lockstep.core.release import BumpSaid, Pinned, Release, format_release
+from lockstep.core.rules.image import Wanted, wanted_images
 from lockstep.core.source import TEMPLATES, Source, component_path
 from lockstep.core.version import Bump, Version, bump_between
 from lockstep.oci.store import Store
@@ -211,23 +212,15 @@ def _text(data: bytes, path: str, name: ComponentName) -> str:
 
 
 def _tag_images(release: Release, stores: Stores) -> None:
-    """`release-<version>` on every image of ours, before the commit: a release in Git never names what the store may
-    collect.
-    """
-    for repository, digest in our_images(release):
-        store = stores.of(repository)
-        store.tag(f"release-{release.version}", store.manifest(digest))
+    """A tag on every image of ours, before the commit: a release in Git never names what the store may collect."""
+    for image in our_images(release):
+        store = stores.of(image.reference.repository)
+        store.tag(image.tag, store.manifest(image.reference.digest))
 
 
-def our_images(release: Release) -> tuple[tuple[str, Digest], ...]:
-    """Repository and digest of every image of the release that lies in the bundle's own store, sorted."""
-    found = []
-    for pinned in release.components.values():
-        if pinned.image and (pinned.image.runtime or pinned.image.code):
-            found.append((pinned.image.reference.repository, pinned.image.reference.digest))
-        if pinned.weights:
-            found.append((pinned.weights.reference.repository, pinned.weights.reference.digest))
-    return tuple(sorted(found))
+def our_images(release: Release) -> tuple[Wanted, ...]:
+    """Every image of the release that lies in the bundle's own store, sorted by name."""
+    return tuple(sorted(wanted_images(release), key=lambda image: image.reference))
 
 
 def _layers_of(release: Release | None) -> dict[Digest, int]:

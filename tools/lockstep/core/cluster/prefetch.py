@@ -1,8 +1,7 @@
 """Pods that bring images to nodes and run nothing: one for each node and set of images, removed once it has ended.
 
-A node pulls a pod's images, those that are mounted as volumes too, before it starts the container. This container names
-a program that no image has, so nothing of an image ever runs and no GPU is asked for: a start that fails is the proof
-that everything before it was done.
+Each image has a container, and each container names a program that no image has: nothing of an image ever runs and no
+GPU is asked for, and a start that fails is the proof that the image was pulled.
 """
 
 from __future__ import annotations
@@ -37,23 +36,21 @@ def pull_answer(pod: Object) -> str | None:
     """Whether a pod has done its work: empty once every image is on the node, why not if one cannot be pulled, None as
     long as nobody knows.
     """
-    for status in mappings(at(pod, "status"), "containerStatuses"):
-        if (
-            at(status, "state", "terminated", "reason") in _STARTED
-            or at(status, "state", "terminated", "exitCode") == 128
-        ):
-            return ""
+    statuses = mappings(at(pod, "status"), "containerStatuses")
+    if statuses and all(_was_started(one) for one in statuses):
+        return ""
     troubles = [one.words for one in parse_pod(pod).troubles if one.reason in {Reason.IMAGE, Reason.UNSCHEDULABLE}]
     if at(pod, "status", "phase") == "Failed":
         troubles.append(str(at(pod, "status", "message") or at(pod, "status", "reason")))
     return troubles[0] if troubles else None
 
 
+def _was_started(status: Object) -> bool:
+    ended = at(status, "state", "terminated")
+    return at(ended, "reason") in _STARTED or at(ended, "exitCode") == 128
+
+
 def _pod(name: str, node: str, images: list[str], pull_secrets: list[str]) -> Object:
-    volumes = [
-        {"name": f"image-{number}", "image": {"reference": image, "pullPolicy": "IfNotPresent"}}
-        for number, image in enumerate(images)
-    ]
     return {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"generateName": f"{name}-", "labels": {LABEL: "true"}},
@@ -64,16 +61,15 @@ def _pod(name: str, node: str, images: list[str], pull_secrets: list[str]) -> Ob
             "securityContext": {
                 "runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}
             },
-            "containers": [{
-                "name": "pull", "image": images[0], "imagePullPolicy": "IfNotPresent", "command": [_NOTHING],
-                "securityContext": {
-                    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [
-                    {"name": one["name"], "mountPath": f"/lockstep/{one['name']}", "readOnly": True} for one in volumes
-                ],
-            }],
-            "volumes": volumes,
+            "containers": [
+                {
+                    "name": f"pull-{number}", "image": image, "imagePullPolicy": "IfNotPresent", "command": [_NOTHING],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+                for number, image in enumerate(images)
+            ],
         },
     }  # fmt: skip

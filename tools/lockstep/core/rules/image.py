@@ -15,12 +15,13 @@ from lockstep.core.rules.instance import is_one_of
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image of ours that a release pins, the layers that it must have above those of its base, lowest first, and
-    what it says of sizes.
+    """An image of ours that a release pins, the tag that keeps it, the layers that it must have above those of its
+    base, lowest first, and what it says of sizes.
     """
 
     component: ComponentName
     reference: ImageRef
+    tag: str
     layers: tuple[Digest, ...]
     sizes: tuple[int, ...] = ()
     base: Digest | None = None
@@ -28,19 +29,23 @@ class Wanted:
 
 def wanted_images(release: Release) -> tuple[Wanted, ...]:
     """Every image of a release that lies in our store, by component; third-party ones are elsewhere."""
-    return tuple(one for name, pinned in release.components.items() for one in _wanted(name, pinned))
+    tags = (f"release-{release.version}", f"copier-{release.version}")
+    return tuple(one for name, pinned in release.components.items() for one in _wanted(name, pinned, tags))
 
 
-def _wanted(name: ComponentName, pinned: Pinned) -> Iterator[Wanted]:
-    image, weights = pinned.image, pinned.weights
+def _wanted(name: ComponentName, pinned: Pinned, tags: tuple[str, str]) -> Iterator[Wanted]:
+    (tag, copier_tag), image, weights = tags, pinned.image, pinned.weights
     if image and (image.runtime or image.code):
         layers = (*(image.runtime.layers if image.runtime else ()), *((image.code,) if image.code else ()))
         digests, sizes = tuple(layer.digest for layer in layers), tuple(layer.size for layer in layers)
         base = image.runtime.base.digest if image.runtime and image.runtime.base else None
-        yield Wanted(name, image.reference, digests, sizes, base)
+        yield Wanted(name, image.reference, tag, digests, sizes, base)
     if weights:
         files = sorted(weights.files, key=lambda file: file.name)
-        yield Wanted(name, weights.reference, tuple(dict.fromkeys(file.layer for file in files)))
+        digests = tuple(dict.fromkeys(file.layer for file in files))
+        yield Wanted(name, weights.reference, tag, digests)
+        if weights.copier:
+            yield Wanted(name, weights.copier.reference, copier_tag, digests, base=weights.copier.base.digest)
 
 
 def sizes_of(release: Release) -> Mapping[Digest, int]:
@@ -67,7 +72,7 @@ def image_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
         yield from found
         if not found:
             yield from _layer_findings(filed, wanted, stored)
-            yield from _tag_findings(filed, wanted, stored)
+            yield from _tag_findings(wanted, stored)
 
 
 def deployed_images(environment: Environment, releases: Iterable[Release]) -> tuple[tuple[Wanted, Release], ...]:
@@ -126,9 +131,9 @@ def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterat
     yield Finding("store/layers", filed.path, what, f"git log -- {filed.path}", wanted.component)
 
 
-def _tag_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
+def _tag_findings(wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
     """A registry may collect what no tag names."""
-    tag = f"release-{filed.folder}"
+    tag = wanted.tag
     if stored.tags.get(tag) != wanted.reference.digest:
         what = f"the tag {tag} of {stored.repository} names {stored.tags.get(tag, 'nothing')}"
         what += f", the release pins {wanted.reference.digest}"

@@ -121,9 +121,10 @@ def _origin_findings(item: Instance, facts: Facts, where: str) -> Iterator[Findi
 
 def unlike(item: Instance, pinned: Pinned) -> str:
     """How an instance differs by images and prompts from what a release pins for it; empty if it does not."""
-    wanted = references_of(pinned)
-    if len(item.images) != len(wanted) or not all(is_one_of(image, wanted) for image in item.images):
-        return f"it runs {', '.join(item.images) or 'no image'} instead of {', '.join(wanted) or 'none'}"
+    ways = references_of(pinned)
+    if not any(_are(item.images, wanted) for wanted in ways):
+        wanted = " or ".join(", ".join(way) or "none" for way in ways)
+        return f"it runs {', '.join(item.images) or 'no image'} instead of {wanted}"
     found = [at(one, "data") for one in item.objects if at(one, "metadata", "name") == f"{item.id}-prompts"]
     return "" if found == ([dict(pinned.prompts)] if pinned.prompts else []) else "it has other prompts"
 
@@ -133,7 +134,15 @@ def is_one_of(image: str, references: Iterable[ImageRef]) -> bool:
     return any(image == one or image.endswith(f"/{one}") for one in references)
 
 
-def references_of(pinned: Pinned) -> tuple[ImageRef, ...]:
-    """The images that a release pins for a component: its own and that of its weights."""
-    parts = (pinned.image, pinned.weights)
-    return tuple(part.reference for part in parts if part)
+def _are(images: tuple[str, ...], wanted: tuple[ImageRef, ...]) -> bool:
+    return len(images) == len(wanted) and all(is_one_of(image, wanted) for image in images)
+
+
+def references_of(pinned: Pinned) -> tuple[tuple[ImageRef, ...], ...]:
+    """The images that a release pins for a component, one tuple for each way to run it: its own image and that of its
+    weights, or its own and the copier.
+    """
+    weights = pinned.weights
+    ways = (weights, weights.copier if weights else None)
+    own = (pinned.image.reference,) if pinned.image else ()
+    return tuple((*own, part.reference) for part in ways if part) or (own,)
