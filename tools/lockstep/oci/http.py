@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -21,7 +21,9 @@ from lockstep.core.names import Digest
 from lockstep.oci.layer import CHUNK
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=300)  # seconds; a registry hashes a large blob before it answers
+_KEPT = 16  # connections that stay open between requests
 _FOLLOW = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)  # many keep blobs elsewhere
+DIGEST = "docker-content-digest"
 _AGAIN = "run the same command again: what is there is not sent twice"
 _FIXES = {
     401: "use a registry that lets this machine in without a login: logins are not built yet",
@@ -29,6 +31,10 @@ _FIXES = {
     404: "check `registry:` in lockstep.yaml",
     413: "raise the registry's limit on the size of a blob",
 }
+
+
+class NoAnswer(OutsideError):  # noqa: N818 - said as it is
+    """A registry gave no whole answer: whether it did what was asked is not known."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,9 @@ class Host:
     access: Access = Access()
     holders: dict[Digest, str] = field(default_factory=dict, compare=False)
     _pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(timeout=_TIMEOUT, blocksize=CHUNK), repr=False, compare=False
+        default_factory=lambda: urllib3.PoolManager(timeout=_TIMEOUT, blocksize=CHUNK, maxsize=_KEPT),
+        repr=False,
+        compare=False,
     )
 
     @property
@@ -75,14 +83,15 @@ class Host:
         method: str,
         url: str,
         headers: Mapping[str, str] | None = None,
-        body: Iterable[bytes] | bytes | None = None,
+        body: Iterable[bytes] | Callable[[], Iterable[bytes]] | bytes | None = None,
     ) -> Answer:
         """The answer to a request, whatever its status. An iterable body needs its content-length among the headers.
 
         Raises:
-            OutsideError: no answer came.
+            NoAnswer: no answer came.
         """
         reads = method in {"GET", "HEAD"}
+        body = body() if callable(body) else body
         try:
             found = self._pool.request(
                 method, url, body=body, headers=dict(headers or {}), redirect=reads, retries=_FOLLOW if reads else False
@@ -113,13 +122,33 @@ class Host:
             f"cannot {what}: the registry answered {answer.status}{said}", where=url.partition("?")[0], fix=fix
         )
 
-    def _unreachable(self, url: str, error: HTTPError) -> OutsideError:
+    def check(self, answer: Answer, digest: Digest, url: str) -> None:
+        """Nothing, if the registry stored what was sent, or says no digest.
+
+        Raises:
+            OutsideError: it stored something else.
+        """
+        if DIGEST in answer.headers and said_digest(answer, url) != digest:
+            raise OutsideError(
+                f"the registry stored {answer.headers[DIGEST]}, sent was {digest}",
+                where=url.partition("?")[0],
+                fix="check the network and the registry's disk, then run the same command again",
+            )
+
+    def silent(self, what: str, url: str) -> OutsideError:
+        """The error for a registry that takes nothing any more."""
+        return OutsideError(
+            f"cannot {what}: {self.name} broke off again and again", where=url.partition("?")[0],
+            fix=f"see the registry's log; {_AGAIN}",
+        )  # fmt: skip
+
+    def _unreachable(self, url: str, error: HTTPError) -> NoAnswer:
         reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
         fix = f"check that {self.name} is up and reachable from here; {_AGAIN}"
         if isinstance(reason, SSLError):
             fix = "trust its certificate (SSL_CERT_FILE=ca.pem), or, if it has no TLS at all, add: --plain-http"
         said = reason.args[0] if isinstance(reason, ProtocolError) and reason.args else reason
-        return OutsideError(f"no whole answer from {self.name}: {said}", where=url.partition("?")[0], fix=fix)
+        return NoAnswer(f"no whole answer from {self.name}: {said}", where=url.partition("?")[0], fix=fix)
 
 
 class _Body(io.RawIOBase):
@@ -154,6 +183,27 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def said_digest(answer: Answer, url: str) -> Digest:
+    """The digest that an answer says.
+
+    Raises:
+        OutsideError: it is none.
+    """
+    try:
+        return Digest(answer.headers[DIGEST])
+    except ValueError as error:
+        raise strange(url, str(error)) from error
+
+
+def strange(url: str, what: str) -> OutsideError:
+    """The error for an answer that no registry gives."""
+    return OutsideError(
+        f"the registry's answer cannot be understood: {what}",
+        where=url.partition("?")[0],
+        fix="check that `registry:` in lockstep.yaml names a registry of images (OCI distribution v1.1)",
+    )
 
 
 def _said(body: bytes) -> str:
