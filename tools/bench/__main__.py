@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import changes, monorepo, rollback, shards, starting
+from bench import changes, monorepo, rollback, shards, starting, uploads
 from bench.measure import CannotMeasure, git
 from bench.table import Row, format_table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BUSY = 1.0  # load at the start, when we have not done anything yet
-_AREAS = (starting, changes, shards, monorepo, rollback)
+_AREAS = (starting, changes, shards, uploads, monorepo, rollback)
 
 
 def main() -> int:
