@@ -13,6 +13,9 @@ from fakes import digest
 from lockstep.adapters.docker_logins import DockerLogins
 from lockstep.core.errors import OutsideError
 from lockstep.oci.http import Access, Host
+from lockstep.verbs.stores import own_stores
+from lockstep.verbs.workspace import open_workspace
+from tiny import tiny_bundle
 
 EMPTY = {"content-length": "0"}
 
@@ -225,3 +228,11 @@ def test_a_token_server_that_is_not_there_is_asked_five_times(clock):
 
     assert caught.value.where == realm
     assert clock.waits == [0.5, 1, 2, 4]
+
+
+def test_who_runs_a_command_hears_of_each_wait(tmp_path, said):
+    workspace = open_workspace(tiny_bundle(tmp_path / "bundle").folder, said.append)
+    with guarding(Guarded(planned=[(429, {"retry-after": "0"})])) as name:
+        own_stores(workspace).at(f"{name}/ocr").tags()
+
+    assert said == [f"{name} answered 429: waiting 0 s (try 2 of 5)"]

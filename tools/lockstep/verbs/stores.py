@@ -52,7 +52,7 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
         from lockstep.oci.http import Access  # noqa: PLC0415
         from lockstep.oci.registry import Registries  # noqa: PLC0415
 
-        return Registries(Access(plain_http))
+        return Registries(Access(plain_http, say=workspace.say))
 
     return Stores(
         of=lambda repository: Layout(folder, repository),
