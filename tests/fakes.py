@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,6 +28,10 @@ class FakeRegistry:
         cuts: Whether it ends large bodies in the middle.
         refuses: Status and body for every request of a method.
         accepts: How many uploads it takes before its disk is full; -1 for any number.
+        uploads: What has arrived of blobs that are not whole yet, by the upload's number.
+        numbers: Of the next uploads.
+        breaks: Pieces, counted from 1, of which it takes half and then breaks the connection.
+        on_piece: Called after each piece with the number of bytes that are there.
     """
 
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -41,6 +46,10 @@ class FakeRegistry:
     cuts: bool = False
     accepts: int = -1
     refuses: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    breaks: set[int] = field(default_factory=set)
+    on_piece: Callable[[int], None] = lambda _: None
 
     def sent(self, method: str) -> list[str]:
         """Paths of the requests of a method."""
@@ -91,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.repository, self.name = found["repository"], found["name"]
             getattr(self, f"{self.command.lower()}_{found['kind'].replace('/', '_')}")()
 
-    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815
 
     def get_blobs(self) -> None:
         data = self.registry.blobs.get(self.repository, {}).get(self.name)
@@ -105,12 +114,42 @@ class _Handler(BaseHTTPRequestHandler):
             self.registry.blobs.setdefault(self.repository, {})[digest(mounted)] = mounted
             self._answer(201, b"", {"location": f"/v2/{self.repository}/blobs/{digest(mounted)}"})
             return
-        self._answer(202, b"", {"location": f"/v2/{self.repository}/blobs/uploads/1?state=a%2Fb"})
+        number = str(next(self.registry.numbers))
+        self.registry.uploads[number] = b""
+        self._answer(202, b"", self._upload(number))
+
+    def patch_blobs_uploads(self) -> None:
+        before = self.registry.uploads.get(self.name)
+        pieces = len(self.registry.sent("PATCH")) + 1
+        is_broken = pieces in self.registry.breaks
+        self.registry.breaks.discard(pieces)
+        data = self._body(half=is_broken)
+        if before is None:
+            self._answer(404, _error("BLOB_UPLOAD_UNKNOWN"))
+            return
+        if data is None or self.headers["content-range"].partition("-")[0] != str(len(before)):
+            self._answer(416, b"")
+            return
+        self.registry.uploads[self.name] = before + data
+        if is_broken:
+            self.registry.requests.append((self.command, self.path, 0))
+            self.close_connection = True
+            return
+        self._answer(202, b"", self._upload(self.name))
+        self.registry.on_piece(len(before + data))
+
+    def get_blobs_uploads(self) -> None:
+        known = self.name in self.registry.uploads
+        self._answer(*(204, b"", self._upload(self.name)) if known else (404, _error("BLOB_UPLOAD_UNKNOWN")))
 
     def put_blobs_uploads(self) -> None:
         data = self._body()
         if data is None:
             return
+        if self.name not in self.registry.uploads:
+            self._answer(404, _error("BLOB_UPLOAD_UNKNOWN"))
+            return
+        data = self.registry.uploads.pop(self.name) + data
         if digest(data) != self.query["digest"] or self.query["state"] != "a/b":
             self._answer(400, _error("DIGEST_INVALID"))
             return
@@ -154,12 +193,17 @@ class _Handler(BaseHTTPRequestHandler):
         link = {"link": f'<{path}>; rel="next"'} if more else {}
         self._answer(200, json.dumps({"name": self.repository, "tags": page}).encode(), link)
 
-    def _body(self) -> bytes | None:
-        """All of it, or None if the sender left before its end."""
+    def _upload(self, number: str) -> dict[str, str]:
+        size = len(self.registry.uploads[number])
+        location = f"/v2/{self.repository}/blobs/uploads/{number}?state=a%2Fb"
+        return {"location": location, "range": f"0-{max(0, size - 1)}"}
+
+    def _body(self, *, half: bool = False) -> bytes | None:
+        """All of it (or half), or None if the sender left before its end."""
         length = int(self.headers.get("content-length", "0"))
-        data = self.rfile.read(length)
+        data = self.rfile.read(length // 2 if half else length)
         self.registry.received += len(data)
-        if len(data) < length:
+        if len(data) < length and not half:
             self.close_connection = True
             return None
         return data

@@ -146,4 +146,5 @@ def _back_at_once(
         window = stage.still(began, base, following)
     stage.same()
     stage.timings["revert"] = stage.answered_until(following, began)
+    assert stage.timings["revert"] > 0, "the load had not begun when the revert was pushed"
     return Bounds(still=(window,), idle=(Window(quiet_ns, began + SECOND),))

@@ -121,6 +121,14 @@ def test_dockers_folder_of_a_host_names_its_authority_and_no_others(tls, certifi
         asked(tls, certificates=tmp_path)
 
 
+def test_dockers_folder_adds_to_what_the_system_trusts(tls, certificate, monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    (tmp_path / tls).mkdir()
+    made_certificate(tmp_path / tls, "127.0.0.9")
+
+    assert not asked(tls, certificates=tmp_path)
+
+
 def test_a_file_in_dockers_folder_that_is_no_certificate_is_named(tls, tmp_path):
     (tmp_path / tls).mkdir()
     (tmp_path / tls / "ca.crt").write_text("not PEM")

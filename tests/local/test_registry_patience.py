@@ -32,7 +32,7 @@ def said():
 
 @pytest.fixture
 def registry():
-    return Guarded(blobs={"ocr": {digest(b"x"): b"x"}})
+    return Guarded(blobs={"ocr": {digest(b"x"): b"x"}}, uploads={"1": b""})
 
 
 @pytest.fixture

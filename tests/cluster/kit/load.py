@@ -43,11 +43,12 @@ class Load:
 
     def __init__(self, url: str, file: Path, rate: float = DEFAULT_RATE) -> None:
         self._command = [sys.executable, "-m", "kit.load", url, str(file), str(rate)]
-        self._file = file
+        self._file, self._before = file, 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._file.touch()
+        self._before = self._answers()
         environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, env=environment)
         return self
@@ -59,7 +60,10 @@ class Load:
 
     @property
     def count(self) -> int:
-        """How many answers have come back so far."""
+        """How many answers have come back since this load began."""
+        return self._answers() - self._before
+
+    def _answers(self) -> int:
         with self._file.open("rb") as file:
             return sum(1 for _ in file)
 

@@ -126,6 +126,14 @@ def spooled() -> Iterator[BinaryIO]:
         yield cast("BinaryIO", stream)
 
 
+def reopened(stream: BinaryIO) -> BinaryIO:
+    """The bytes of a spooled stream from the first on; closing them leaves the stream open."""
+    stream.flush()
+    again = os.fdopen(os.dup(stream.fileno()), "rb")
+    again.seek(0)
+    return again
+
+
 def _rename_new(unfinished: Path, path: Path) -> None:
     """Renames a folder. Raises FileExistsError where one stands (rename(2) says ENOTEMPTY for that)."""
     try:

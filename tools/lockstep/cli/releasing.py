@@ -86,12 +86,13 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path, *, pl
 @click.command(epilog=example("lockstep push 1.4.0", "lockstep push 1.4.0 --dry-run -o json"))
 @click.argument("version")
 @click.option("--dry-run", "dry", is_flag=True, help="Ask the registry what it lacks, and send nothing.")
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Blobs that are sent at once.")
 @asking
 @shared
-def push(version: str, dry: bool, form: str, folder: Path, *, plain_http: bool) -> None:
+def push(version: str, dry: bool, jobs: int, form: str, folder: Path, *, plain_http: bool) -> None:
     """Copy every image of release VERSION from the store to the registry that lockstep.yaml names, and tag it there.
 
-    What is there is not sent: a second push sends nothing.
+    What is there is not sent: a second push sends nothing, and one that was interrupted goes on where it was.
     """
     from lockstep.verbs.push import push_release  # noqa: PLC0415
     from lockstep.verbs.stores import own_stores  # noqa: PLC0415
@@ -99,7 +100,7 @@ def push(version: str, dry: bool, form: str, folder: Path, *, plain_http: bool) 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
     stores = own_stores(workspace, plain_http=plain_http)
-    pushed = push_release(workspace, parse_version(version), stores, dry=dry)
+    pushed = push_release(workspace, parse_version(version), stores, dry=dry, jobs=jobs)
     seconds = time.monotonic() - began
     if form == "json":
         emit("push", _pushed_data(pushed, seconds, dry=dry))

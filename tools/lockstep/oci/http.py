@@ -25,6 +25,9 @@ from lockstep.oci.challenges import scope_of
 from lockstep.oci.patience import Patience
 from lockstep.oci.wire import AGAIN, CERTIFICATES, Body, NoAnswer, Reply, Request, Wire, is_loopback, origin
 
+__all__ = ["DIGEST", "Access", "Answer", "Host", "NoAnswer", "is_loopback", "said_digest", "strange"]
+
+DIGEST = "docker-content-digest"
 _FIXES = {
     404: "check `registry:` in lockstep.yaml",
     407: "put the proxy's login into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT",
@@ -115,8 +118,8 @@ class Host:
             repeatable: Whether doing it twice is as good as once, though the method (POST, PATCH) does not say so.
 
         Raises:
-            OutsideError: no answer came, no token was to be had, or the login ran out with a body that cannot be sent
-                again.
+            NoAnswer: no whole answer came to the last try.
+            OutsideError: no token was to be had, or the login ran out with a body that cannot be sent again.
         """
         request = Request(method, url, headers or {}, body, repeatable)
         reply = self._asked(request)
@@ -126,7 +129,8 @@ class Host:
         """The body of a GET as it arrives, or the answer where that is not 200. A body cut short is an OutsideError.
 
         Raises:
-            OutsideError: no answer came, or no token was to be had.
+            NoAnswer: no whole answer came to the last try.
+            OutsideError: no token was to be had.
         """
         reply = self._asked(Request("GET", url), stream=True)
         if reply.status == 200:
@@ -145,6 +149,27 @@ class Host:
             fix = f"give {self._admission.who()} the right {answer.scope or 'to do this'} on {self.name}"
         return OutsideError(
             f"cannot {what}: the registry answered {answer.status}{said}", where=url.partition("?")[0], fix=fix
+        )
+
+    def check(self, answer: Answer, digest: Digest, url: str) -> None:
+        """Nothing, if the registry stored what was sent, or says no digest.
+
+        Raises:
+            OutsideError: it stored something else.
+        """
+        if DIGEST in answer.headers and said_digest(answer, url) != digest:
+            raise OutsideError(
+                f"the registry stored {answer.headers[DIGEST]}, sent was {digest}",
+                where=url.partition("?")[0],
+                fix="check the network and the registry's disk, then run the same command again",
+            )
+
+    def silent(self, what: str, url: str) -> OutsideError:
+        """The error for a registry that takes nothing any more."""
+        return OutsideError(
+            f"cannot {what}: {self.name} broke off again and again",
+            where=url.partition("?")[0],
+            fix=f"see the registry's log; {AGAIN}",
         )
 
     def _asked(self, request: Request, *, stream: bool = False) -> Reply:
@@ -175,6 +200,27 @@ class Host:
 
 def _with(request: Request, login: str) -> Request:
     return replace(request, headers={**request.headers, "authorization": login}) if login else request
+
+
+def said_digest(answer: Answer, url: str) -> Digest:
+    """The digest that an answer says.
+
+    Raises:
+        OutsideError: it is none.
+    """
+    try:
+        return Digest(answer.headers[DIGEST])
+    except ValueError as error:
+        raise strange(url, str(error)) from error
+
+
+def strange(url: str, what: str) -> OutsideError:
+    """The error for an answer that no registry gives."""
+    return OutsideError(
+        f"the registry's answer cannot be understood: {what}",
+        where=url.partition("?")[0],
+        fix="check that `registry:` in lockstep.yaml names a registry of images (OCI distribution v1.1)",
+    )
 
 
 class _Body(io.RawIOBase):

@@ -1,8 +1,7 @@
 """A store behind HTTP: one repository of a registry, asked as the distribution specification says.
 
 What is there is not sent: blobs and tags are asked for first, and a blob that another repository of the same host
-was seen to have is mounted from there. Bytes go from disk to the wire a chunk at a time, in one PUT of known length,
-and are hashed on the way: a damaged blob ends the request before its last byte.
+was seen to have is mounted from there. How bytes go up is in upload.py.
 
 Source: OCI distribution-spec v1.1.0 (https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md).
 """
@@ -11,21 +10,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import quote, urljoin
 
 from lockstep.adapters import files
-from lockstep.core.errors import OutsideError, UsageError
+from lockstep.core.errors import UsageError
 from lockstep.core.names import HOST, Digest, digest_of
-from lockstep.oci.http import Access, Answer, Host
+from lockstep.oci.http import DIGEST, Access, Answer, Host, said_digest, strange
 from lockstep.oci.image import DOCKER_MANIFEST_TYPE, MANIFEST_TYPE, parse_manifest
-from lockstep.oci.layer import CHUNK, Layer
+from lockstep.oci.layer import Layer
 from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, damaged
+from lockstep.oci.upload import Job, Memory, Uploads
 
 _MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}"}
-_DIGEST = "docker-content-digest"
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 5988; spec.md, "Listing Tags"
 
 
@@ -36,10 +35,14 @@ class Registry:
     Args:
         host: Where it is.
         repository: Its path there, such as `documents/ocr`.
+        memory: Where uploads under way are remembered.
+        moved: Told how many bytes have arrived, as they do; from several threads.
     """
 
     host: Host
     repository: str
+    memory: Memory = field(default_factory=Memory)
+    moved: Callable[[int], None] = lambda _: None
 
     def has(self, digest: Digest) -> bool:
         """Whether the blob is there. Manifests are not among the blobs: ask digest_of."""
@@ -73,9 +76,8 @@ class Registry:
         with files.spooled() as stream:
             hashed = Hashed(stream)
             fill(hashed)
-            stream.seek(0)
             if not self.has(hashed.layer.digest):
-                self._upload(name, hashed.layer, stream)
+                self._send(Job(name, hashed.layer, lambda: files.reopened(stream)))
         return hashed.layer
 
     def add(self, name: str, blob: Layer, source: BlobStore) -> int:
@@ -84,14 +86,7 @@ class Registry:
         Raises:
             OutsideError: missing or damaged in the source, or the registry failed; nothing is stored then.
         """
-        if self.has(blob.digest):
-            return 0
-        location = self._mounted(blob.digest)
-        if location is None:
-            return 0
-        with source.open(blob.digest) as stream:
-            self._upload(name, blob, stream, location)
-        return blob.size
+        return 0 if self.has(blob.digest) else self._send(Job(name, blob, lambda: source.open(blob.digest)))
 
     def manifest(self, digest: Digest) -> bytes:
         """The manifest's bytes, verified.
@@ -118,7 +113,7 @@ class Registry:
         answer = self.host.send("PUT", url, {"content-type": media_type}, manifest)
         if answer.status != 201:
             raise self.host.refused(f"store the manifest {digest} as {name}", url, answer)
-        self._check(answer, digest, url)
+        self.host.check(answer, digest, url)
         return digest
 
     def digest_of(self, reference: str) -> Digest | None:
@@ -129,10 +124,10 @@ class Registry:
             return None
         if answer.status != 200:
             raise self.host.refused(f"look for {self.repository}:{reference}", url, answer)
-        if _DIGEST not in answer.headers:  # the specification says SHOULD
+        if DIGEST not in answer.headers:  # the specification says SHOULD
             answer = self.host.send("GET", url, _MANIFESTS)
             return digest_of(answer.body) if answer.status == 200 else None
-        return _digest(answer, url)
+        return said_digest(answer, url)
 
     def tags(self) -> dict[str, Digest]:
         """Every tag and the manifest that it names, sorted by tag. One request per tag: to ask for one, digest_of."""
@@ -153,48 +148,38 @@ class Registry:
     def _url(self, path: str) -> str:
         return f"{self.host.url}{self.repository}/{path}"
 
-    def _mounted(self, digest: Digest) -> str | None:
-        """None once the blob was mounted from a repository that has it; else where to upload it."""
-        holder = self.host.holders.get(digest)
-        query = f"?mount={quote(digest, safe='')}&from={quote(holder, safe='')}" if holder else ""
-        return self._begun(query, f"mount blob {digest} from {holder}" if holder else f"upload blob {digest}")
-
-    def _begun(self, query: str, what: str) -> str | None:
-        """Where to upload a blob; None if the registry mounted it. Source: spec.md, "Mounting a blob"."""
-        url = self._url(f"blobs/uploads/{query}")
-        answer = self.host.send("POST", url, {"content-length": "0"})
-        if query and answer.status == 201:
-            return None
-        if answer.status != 202 or "location" not in answer.headers:
-            raise self.host.refused(what, url, answer)
-        return urljoin(url, answer.headers["location"])
-
-    def _upload(self, name: str, blob: Layer, stream: BinaryIO, location: str | None = None) -> None:
-        """Source: spec.md, "POST then PUT"."""
-        location = location or self._begun("", f"upload {name}") or ""
-        url = f"{location}{'&' if '?' in location else '?'}digest={quote(blob.digest, safe='')}"
-        headers = {"content-type": "application/octet-stream", "content-length": str(blob.size)}
-        answer = self.host.send("PUT", url, headers, _chunks(blob, stream))
-        if answer.status != 201:
-            raise self.host.refused(f"upload {name}", url, answer)
-        self._check(answer, blob.digest, url)
-        self.host.holders[blob.digest] = self.repository
-
-    def _check(self, answer: Answer, digest: Digest, url: str) -> None:
-        """The registry must say the digest that we know, if it says one."""
-        if _DIGEST in answer.headers and _digest(answer, url) != digest:
-            raise OutsideError(
-                f"the registry stored {answer.headers[_DIGEST]}, sent was {digest}",
-                where=url.partition("?")[0],
-                fix="check the network and the registry's disk, then run the same command again",
-            )
+    def _send(self, job: Job) -> int:
+        """How many bytes were sent until a blob that was not here is; one that another repository has is mounted."""
+        uploads, digest = Uploads(self.host, self._url("blobs/uploads/"), self.memory, self.moved), job.blob.digest
+        with uploads.alone(job) as may_be_here:
+            if may_be_here and self.has(digest):
+                return 0
+            holder = self.host.holders.get(digest)
+            location = None
+            if holder and holder != self.repository:
+                query = f"?mount={quote(digest, safe='')}&from={quote(holder, safe='')}"
+                location = uploads.begun(query, f"mount blob {digest} from {holder}")
+                if location is None:
+                    return 0
+            sent = uploads.send(job, location)
+        self.host.holders[digest] = self.repository
+        return sent
 
 
 @dataclass(frozen=True)
 class Registries:
-    """Repositories by their full names; those of one host share its connections and what was seen there."""
+    """Repositories by their full names; those of one host share its connections and what was seen there.
+
+    Args:
+        access: How registries are asked.
+        memory: Where uploads under way are remembered.
+        moved: Told how many bytes have arrived, as they do; from several threads.
+        hosts: Those that were asked for.
+    """
 
     access: Access = field(default_factory=Access)
+    memory: Memory = field(default_factory=Memory)
+    moved: Callable[[int], None] = lambda _: None
     hosts: dict[str, Host] = field(default_factory=dict)
 
     def at(self, name: str) -> Registry:
@@ -210,27 +195,7 @@ class Registries:
                 where=name,
                 fix=f"write the registry's host before it, such as registry.example.org/{name}",
             )
-        return Registry(self.hosts.setdefault(host, Host(host, self.access)), path)
-
-
-def _chunks(blob: Layer, stream: BinaryIO) -> Iterator[bytes]:
-    """The blob's bytes; a damaged one ends before its last chunk, so that it cannot be stored."""
-    hashed, count = Hashed(), 0
-    while chunk := stream.read(CHUNK):
-        hashed.write(chunk)
-        count += len(chunk)
-        if count >= blob.size and hashed.layer != blob:
-            raise damaged(blob.digest, hashed.layer.digest)
-        yield chunk
-    if hashed.layer != blob:
-        raise damaged(blob.digest, hashed.layer.digest)
-
-
-def _digest(answer: Answer, url: str) -> Digest:
-    try:
-        return Digest(answer.headers[_DIGEST])
-    except ValueError as error:
-        raise _strange(url, str(error)) from error
+        return Registry(self.hosts.setdefault(host, Host(host, self.access)), path, self.memory, self.moved)
 
 
 def _names(answer: Answer, url: str) -> list[str]:
@@ -238,12 +203,4 @@ def _names(answer: Answer, url: str) -> list[str]:
         document: Mapping[str, list[str] | None] = json.loads(answer.body)
         return [str(name) for name in document["tags"] or ()]
     except (ValueError, KeyError, TypeError) as error:
-        raise _strange(url, f"{type(error).__name__}: {error}") from error
-
-
-def _strange(url: str, what: str) -> OutsideError:
-    return OutsideError(
-        f"the registry's answer cannot be understood: {what}",
-        where=url.partition("?")[0],
-        fix="check that `registry:` in lockstep.yaml names a registry of images (OCI distribution v1.1)",
-    )
+        raise strange(url, f"{type(error).__name__}: {error}") from error

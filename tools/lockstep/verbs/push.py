@@ -2,13 +2,15 @@
 
 1. ask the registry for the tag and the blobs of every image: nothing is sent before all of this is known;
 2. refuse if a tag of this release names something else there;
-3. send what is missing, image by image: blobs first, the tag last (`release-<version>`, a copier's `copier-<version>`).
+3. send each missing blob once, several at a time; then, image by image, let the others mount it, and tag: an image
+   `release-<version>`, a copier `copier-<version>`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 
 from lockstep.core.bundle import OWN_STORE
 from lockstep.core.errors import Finding, OutsideError, UsageError, refuse_if
@@ -16,9 +18,13 @@ from lockstep.core.names import Digest
 from lockstep.core.rules.image import Wanted
 from lockstep.core.version import Version
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
+from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
+from lockstep.verbs.progress import Progress
 from lockstep.verbs.release import Stores, our_images
 from lockstep.verbs.workspace import Workspace
+
+AT_ONCE = 4  # blobs
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,15 @@ class Found:
     tagged: Digest | None
     blobs: int
     missing: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A blob that one image sends for all that need it, and how many bytes of it went up (would go, at most)."""
+
+    image: Found
+    blob: Descriptor
+    sent_bytes: int
 
 
 @dataclass(frozen=True)
@@ -87,8 +102,15 @@ class Pushed:
         return sum(image.sent_bytes for image in self.images)
 
 
-def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry: bool) -> Pushed:
+def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry: bool, jobs: int = AT_ONCE) -> Pushed:
     """What was sent of a release so that its registry has all of it; every reference of its objects can be pulled then.
+
+    Args:
+        workspace: Where.
+        version: The release.
+        stores: Where its images are, and registries.
+        dry: Ask, and send nothing.
+        jobs: How many blobs are sent at once.
 
     Raises:
         UsageError: lockstep.yaml names no registry, or there is no such release.
@@ -103,18 +125,51 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
             fix=f"write `registry: HOST/PATH` of a registry there, commit it, then: lockstep push {version}",
         )
     images = _stored(stores, our_images(release), f"lockstep build {release.commit}")
-    found = [_found(stores, registry, image) for image in images]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = tuple(pool.map(lambda image: _found(stores, registry, image), images))
     refuse_if(_tag_findings(found), f"{version} cannot be pushed")
-    placed = {blob for one in found for blob in _present(one)}
-    pushed = []
-    for one in found:
-        new = _new(one, placed)
-        if one.missing and not dry:
-            workspace.say(f"{one.name}: {len(new)} of {one.blobs} blobs to send, {sum(b.size for b in new):,} bytes")
-        size = sum(blob.size for blob in new) if dry else copy_image(one.source, one.target, one.digest, one.tag)
-        placed |= {blob.digest for blob in one.missing}
-        pushed.append(_pushed(one, new, size))
+    sent = _shares(found)
+    if not dry:
+        sent = _send(stores.progress, str(version), sent, jobs)
+        for one in found:
+            if one.missing or one.tagged != one.digest:
+                copy_image(one.source, one.target, one.digest, one.tag)
+    pushed = (_pushed(one, tuple(share for share in sent if share.image is one)) for one in found)
     return Pushed(version, registry, f"release-{version}", tuple(pushed))
+
+
+def _shares(found: Iterable[Found]) -> tuple[Share, ...]:
+    """Each blob that no repository of the release has, once: for the first image that needs it. The largest first."""
+    found = tuple(found)
+    placed = {blob for one in found for blob in _present(one)}
+    shares = []
+    for one in found:
+        for blob in one.missing:
+            if blob.digest not in placed:
+                placed.add(blob.digest)
+                shares.append(Share(one, blob, blob.size))
+    return tuple(sorted(shares, key=lambda share: (-share.blob.size, share.blob.digest)))
+
+
+def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -> tuple[Share, ...]:
+    """The shares with the bytes that were really sent. The first failure ends what has not begun; what is under way is
+    finished, so that it is not sent again.
+    """
+    progress.expect(f"push {what}", sum(share.blob.size for share in shares))
+
+    def send(share: Share) -> Share:
+        one, blob = share.image, share.blob
+        name = f"{blob.digest} of {one.name}:{one.tag}"
+        return replace(share, sent_bytes=one.target.add(name, Layer(blob.digest, blob.size), one.source))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [pool.submit(send, share) for share in shares]
+        wait(running, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    for one in running:
+        if not one.cancelled() and (error := one.exception()):
+            raise error
+    return tuple(one.result() for one in running)
 
 
 def _stored(stores: Stores, images: tuple[Wanted, ...], again: str) -> tuple[Wanted, ...]:
@@ -158,11 +213,7 @@ def _tag_findings(found: Iterable[Found]) -> Iterable[Finding]:
             )
 
 
-def _new(one: Found, placed: set[Digest]) -> tuple[Descriptor, ...]:
-    """The missing blobs that no other image of the release gives."""
-    return tuple(blob for blob in one.missing if blob.digest not in placed)
-
-
-def _pushed(one: Found, new: tuple[Descriptor, ...], size: int) -> PushedImage:
-    present, mounted = one.blobs - len(one.missing), len(one.missing) - len(new)
+def _pushed(one: Found, shares: tuple[Share, ...]) -> PushedImage:
+    present, mounted = one.blobs - len(one.missing), len(one.missing) - len(shares)
+    size = sum(share.sent_bytes for share in shares)
     return PushedImage(f"{one.name}@{one.digest}", one.blobs, present, mounted, size, one.tagged is None)

@@ -23,6 +23,7 @@ from lockstep.oci.store import Store
 from lockstep.verbs.build import build_image, build_weights
 from lockstep.verbs.edit import Edited, Writing, message
 from lockstep.verbs.plan import Planned, plan_commit
+from lockstep.verbs.progress import Progress
 from lockstep.verbs.runtime import Builds, RuntimeBuilder
 from lockstep.verbs.workspace import Workspace, files_below, release_path
 
@@ -35,11 +36,13 @@ class Stores:
         of: The store of a repository of images.
         builder: Makes runtimes into a store.
         at: A repository of some registry, by its full name.
+        progress: Told of bytes that arrive in registries.
     """
 
     of: Callable[[str], Store]
     builder: Callable[[Store], RuntimeBuilder]
     at: Callable[[str], Store]
+    progress: Progress
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from lockstep.core.bundle import Platform
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import Store
+from lockstep.verbs.progress import Progress
 from lockstep.verbs.release import Stores
 from lockstep.verbs.workspace import Workspace
 
@@ -45,17 +46,20 @@ class WheelsBuilder:
 def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
     """The embedded store of a bundle, the wheels builder, and the registries that others know by name."""
     folder, cache = workspace.local / "store", workspace.local / "cache"
+    progress = Progress(workspace.say)
 
     @functools.cache
     def registries() -> Registries:
         # Most commands ask no registry, and importing HTTP takes as long as all the rest of them.
         from lockstep.oci.http import Access  # noqa: PLC0415
         from lockstep.oci.registry import Registries  # noqa: PLC0415
+        from lockstep.oci.upload import Memory  # noqa: PLC0415
 
-        return Registries(Access(plain_http, say=workspace.say))
+        return Registries(Access(plain_http, say=workspace.say), Memory(cache / "uploads"), progress.moved)
 
     return Stores(
         of=lambda repository: Layout(folder, repository),
         builder=lambda store: WheelsBuilder(store, cache),
         at=lambda name: registries().at(name),
+        progress=progress,
     )
