@@ -16,6 +16,7 @@ from lockstep.oci.http import Access, Answer, Host
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image, read_blob, writing
+from lockstep.oci.upload import Memory
 from store_contract import StoreContract, an_image
 
 PASSWORD = "hunter2-never-said"  # noqa: S105 - the tests' own
@@ -177,6 +178,17 @@ def test_a_body_that_cannot_be_sent_again_says_to_run_the_command_again(host, ac
     assert "docs/ocr" not in guarded.blobs
 
 
+def test_an_upload_in_pieces_outlives_its_tokens(tmp_path, host, access, tokens, guarded):
+    guarded.on_piece = lambda _: tokens.given.clear()
+    data = bytes(range(256)) * 20
+    store = Registries(access, Memory(tmp_path / "uploads", piece=2000)).at(f"{host}/docs/ocr")
+
+    layer = store.put("x", writing(data))
+
+    assert guarded.blobs["docs/ocr"] == {layer.digest: data}
+    assert [status for method, _, status in guarded.requests if method == "PATCH"] == [202, 401, 202, 401, 202]
+
+
 def test_what_is_refused_twice_is_not_tried_a_third_time(host, access, tokens, guarded):
     tokens.denies = {"repository:docs/ocr:push"}
     store = Registries(access).at(f"{host}/docs/ocr")
@@ -231,18 +243,20 @@ def test_a_redirect_takes_no_login_along(guarded, host, access, scheme):
     assert [shown for _, _, shown in elsewhere.shown] == ["", ""]
 
 
-def test_another_host_may_not_ask_for_the_login(guarded, host, access, tokens):
-    thief = Guarded(users={"ada": PASSWORD})
-    with guarding(thief) as other:
+@pytest.mark.parametrize("way", ["Basic", "Bearer"])
+def test_another_host_may_not_ask_for_the_login(guarded, host, access, tokens, way):
+    thiefs = FakeTokens(tokens.clock)
+    with giving(thiefs) as realm, guarding(Guarded(challenge=f'{way} realm="{realm}",service="registry"')) as other:
         guarded.moved = f"http://{other}"
         made = Host(host, access)
         found = made.stream(blob_url(host))
         directly = made.send("PUT", upload_url(other, b"x"), body=b"x")
-
-        assert (found.status, directly.status) == (401, 401)
         error = made.refused("upload x", upload_url(other, b"x"), directly)
-    assert [shown for _, _, shown in thief.shown] == ["", ""]
+
+    assert (found.status, directly.status) == (401, 401)
     assert f"no login is sent there, because it is not http://{host}/v2/" in error.fix
+    assert thiefs.asked == []
+    assert [shown for _, _, shown in guarded.shown] == ["", "Bearer token-0"]
     assert len(tokens.asked) == 1
 
 
@@ -301,6 +315,7 @@ def test_without_a_login_the_error_names_the_command_and_the_file(guarded, host,
     assert f"docker login {host}" in caught.value.fix
     assert f"podman login {host}" in caught.value.fix
     assert f"looked into {tmp_path}/auth.json, /nowhere/.docker/config.json" in caught.value.fix
+    assert len(guarded.shown) == 1, "what has no login is not asked twice"
 
 
 @pytest.mark.parametrize("way", ["Basic", "Bearer"])

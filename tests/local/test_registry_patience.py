@@ -148,11 +148,12 @@ def test_a_lost_connection_is_an_error_for_what_cannot(host, registry, clock, me
 
 
 def test_a_stream_is_begun_again(host, registry):
-    registry.planned = [(503, {}), (DROP, {})]
+    cut = {"content-length": "5", "connection": "close"}
+    registry.planned = [(503, {}), (DROP, {}), (404, cut)]
 
     with host.stream(blob(host)) as stream:
         assert stream.read() == b"x"
-    assert len(registry.shown) == 3
+    assert len(registry.shown) == 4
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
