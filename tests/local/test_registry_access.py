@@ -249,14 +249,14 @@ def test_another_host_may_not_ask_for_the_login(guarded, host, access, tokens, w
     with giving(thiefs) as realm, guarding(Guarded(challenge=f'{way} realm="{realm}",service="registry"')) as other:
         guarded.moved = f"http://{other}"
         made = Host(host, access)
-        found = made.stream(blob_url(host))
+        found = [made.stream(blob_url(host)).status for _ in range(2)]
         directly = made.send("PUT", upload_url(other, b"x"), body=b"x")
         error = made.refused("upload x", upload_url(other, b"x"), directly)
 
-    assert (found.status, directly.status) == (401, 401)
+    assert [*found, directly.status] == [401, 401, 401]
     assert f"no login is sent there, because it is not http://{host}/v2/" in error.fix
     assert thiefs.asked == []
-    assert [shown for _, _, shown in guarded.shown] == ["", "Bearer token-0"]
+    assert [shown for _, _, shown in guarded.shown] == ["", "Bearer token-0", "Bearer token-0"]
     assert len(tokens.asked) == 1
 
 
@@ -331,6 +331,16 @@ def test_a_login_that_is_refused_is_named_without_its_secret(guarded, host, acce
     assert f"docker login {host}" in caught.value.fix
     assert PASSWORD not in said(caught.value)
     assert len(guarded.shown) == 1 + (way == "Basic"), "the same login is not shown twice"
+
+
+def test_a_password_that_is_refused_from_now_on_is_shown_once_a_request(guarded, host, access):
+    guarded.tokens, guarded.users = None, {"ada": PASSWORD}
+    made = Host(host, access)
+    made.send("GET", blob_url(host))
+    guarded.users, guarded.shown = {"ada": "another"}, []
+
+    assert made.send("GET", blob_url(host)).status == 401
+    assert len(guarded.shown) == 1
 
 
 def test_a_403_names_the_right_that_is_missing(guarded, host, access):
