@@ -11,9 +11,12 @@ from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.names import digest_of
 from lockstep.oci.http import Access, Host, is_loopback
 from lockstep.oci.layout import Layout
+from lockstep.oci.patience import Patience
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image
 from store_contract import LARGE, StoreContract, an_image
+
+AT_ONCE = Access(patience=Patience(sleep=lambda _: None))
 
 
 @pytest.fixture
@@ -110,7 +113,7 @@ def test_a_registry_that_stored_other_bytes_is_not_believed(tmp_path, fake, host
 @pytest.mark.parametrize(
     ("method", "status", "said", "fix"),
     [
-        ("POST", 401, "UNAUTHORIZED: log in", "without a login"),
+        ("POST", 401, "UNAUTHORIZED: log in", "docker login 127.0.0.1"),
         ("PUT", 413, "", "limit on the size"),
         ("HEAD", 500, "", "run the same command again"),
         ("PUT", 400, "DIGEST_INVALID: no", "registry's log"),
@@ -122,7 +125,7 @@ def test_a_refusal_says_what_the_registry_said_and_what_to_do(tmp_path, fake, ho
     fake.refuses[method] = (status, body.encode())
 
     with pytest.raises(OutsideError) as caught:
-        copied(tmp_path, Registries().at(f"{host}/documents/ocr"))
+        copied(tmp_path, Registries(AT_ONCE).at(f"{host}/documents/ocr"))
 
     assert f"the registry answered {status}" in caught.value.what
     assert said in caught.value.what
@@ -136,7 +139,7 @@ def test_a_registry_that_is_not_there_is_named():
         name = f"127.0.0.1:{server.getsockname()[1]}"
 
     with pytest.raises(OutsideError) as caught:
-        Registries().at(f"{name}/ocr").has(digest_of(b""))
+        Registries(AT_ONCE).at(f"{name}/ocr").has(digest_of(b""))
 
     assert caught.value.what.startswith(f"no whole answer from {name}")
     assert f"check that {name} is up" in caught.value.fix

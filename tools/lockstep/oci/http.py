@@ -1,5 +1,7 @@
 """One registry host over HTTP: requests, bytes in both directions, and what went wrong in words.
 
+send -> patience (wire.py) -> login (admission.py) -> one exchange (wire.py)
+
 TLS by default, with the certificates that the system trusts (SSL_CERT_FILE names others). Without TLS only this
 machine's loopback is asked, and what the person names: bytes are checked by digest either way, but a name is not.
 """
@@ -7,55 +9,69 @@ machine's loopback is asked, and what the person names: bytes are checked by dig
 from __future__ import annotations
 
 import io
-import ipaddress
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
+from urllib3.exceptions import HTTPError
 
+from lockstep.adapters.docker_logins import DockerLogins
 from lockstep.core.errors import OutsideError
 from lockstep.core.names import Digest
-from lockstep.oci.layer import CHUNK
+from lockstep.oci.admission import Admission, Logins, said_in
+from lockstep.oci.challenges import scope_of
+from lockstep.oci.patience import Patience
+from lockstep.oci.wire import AGAIN, CERTIFICATES, Body, NoAnswer, Reply, Request, Wire, is_loopback, origin
 
-_TIMEOUT = urllib3.Timeout(connect=10, read=300)  # seconds; a registry hashes a large blob before it answers
-_KEPT = 16  # connections that stay open between requests
-_FOLLOW = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)  # many keep blobs elsewhere
+__all__ = ["DIGEST", "Access", "Answer", "Host", "NoAnswer", "is_loopback", "said_digest", "strange"]
+
 DIGEST = "docker-content-digest"
-_AGAIN = "run the same command again: what is there is not sent twice"
 _FIXES = {
-    401: "use a registry that lets this machine in without a login: logins are not built yet",
-    403: "check that this machine may write there",
     404: "check `registry:` in lockstep.yaml",
+    407: "put the proxy's login into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT",
     413: "raise the registry's limit on the size of a blob",
+    429: f"the registry asks for fewer requests: wait some minutes, then {AGAIN}",
 }
 
 
-class NoAnswer(OutsideError):  # noqa: N818 - said as it is
-    """A registry gave no whole answer: whether it did what was asked is not known."""
+def _silent(_: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Access:
-    """How registries are asked. `plain_http`: without TLS, also where they are not on this machine's loopback."""
+    """How registries are asked.
+
+    Args:
+        plain_http: Without TLS, also where they are not on this machine's loopback.
+        logins: Who we are there.
+        patience: How often something is tried.
+        say: Told about each wait, one line.
+        certificates: Folder of folders `<host:port>` with authorities to trust there, `*.crt`.
+    """
 
     plain_http: bool = False
+    logins: Logins = field(default_factory=DockerLogins)
+    patience: Patience = field(default_factory=Patience)
+    say: Callable[[str], None] = _silent
+    certificates: Path = CERTIFICATES
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer; headers by lower-case name."""
+    """A whole answer; headers by lower-case name. `scope` is the right that was asked for."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    scope: str = ""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A registry host.
+    """A registry host; shared by threads.
 
     Args:
         name: Host and port, such as `registry.example.org` or `127.0.0.1:5000`.
@@ -66,11 +82,15 @@ class Host:
     name: str
     access: Access = Access()
     holders: dict[Digest, str] = field(default_factory=dict, compare=False)
-    _pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(timeout=_TIMEOUT, blocksize=CHUNK, maxsize=_KEPT),
-        repr=False,
-        compare=False,
-    )
+    _wire: Wire = field(init=False, repr=False, compare=False)
+    _admission: Admission = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        access = self.access
+        wire = Wire(access.patience, access.say, access.certificates)
+        object.__setattr__(self, "_wire", wire)
+        admission = Admission(self.name, self.url, access.logins, wire, access.plain_http)
+        object.__setattr__(self, "_admission", admission)
 
     @property
     def url(self) -> str:
@@ -83,41 +103,50 @@ class Host:
         method: str,
         url: str,
         headers: Mapping[str, str] | None = None,
-        body: Iterable[bytes] | Callable[[], Iterable[bytes]] | bytes | None = None,
+        body: Body = None,
+        *,
+        repeatable: bool = False,
     ) -> Answer:
-        """The answer to a request, whatever its status. An iterable body needs its content-length among the headers.
+        """The answer to a request, whatever its status, after the tries that are worth it (patience.py).
+
+        Args:
+            method: GET and so on.
+            url: Where; a login goes along only to this host.
+            headers: By name; a body that is not bytes needs its content-length among them.
+            body: Bytes, or what gives them from the start whenever it is called: both can be sent again. Any other
+                iterable is sent once and never again.
+            repeatable: Whether doing it twice is as good as once, though the method (POST, PATCH) does not say so.
 
         Raises:
-            NoAnswer: no answer came.
+            NoAnswer: no whole answer came to the last try.
+            OutsideError: no token was to be had, or the login ran out with a body that cannot be sent again.
         """
-        reads = method in {"GET", "HEAD"}
-        body = body() if callable(body) else body
-        try:
-            found = self._pool.request(
-                method, url, body=body, headers=dict(headers or {}), redirect=reads, retries=_FOLLOW if reads else False
-            )
-        except HTTPError as error:
-            raise self._unreachable(url, error) from error
-        return Answer(found.status, {name.lower(): value for name, value in found.headers.items()}, found.data)
+        request = Request(method, url, headers or {}, body, repeatable)
+        reply = self._asked(request)
+        return Answer(reply.status, reply.headers, reply.found.data, str(scope_of(method, url)))
 
     def stream(self, url: str) -> BinaryIO | Answer:
         """The body of a GET as it arrives, or the answer where that is not 200. A body cut short is an OutsideError.
 
         Raises:
-            OutsideError: no answer came.
+            NoAnswer: no whole answer came to the last try.
+            OutsideError: no token was to be had.
         """
-        try:
-            found = self._pool.request("GET", url, retries=_FOLLOW, preload_content=False, decode_content=False)
-            if found.status == 200:
-                return cast("BinaryIO", _Body(self, url, found))
-            return Answer(found.status, {}, found.data)
-        except HTTPError as error:
-            raise self._unreachable(url, error) from error
+        reply = self._asked(Request("GET", url), stream=True)
+        if reply.status == 200:
+            return cast("BinaryIO", _Body(reply.url, reply.found))
+        return Answer(reply.status, reply.headers, reply.found.data, str(scope_of("GET", url)))
 
     def refused(self, what: str, url: str, answer: Answer) -> OutsideError:
         """The error for an answer that is not the one wished for."""
-        said = _said(answer.body)
-        fix = _FIXES.get(answer.status, f"see the registry's log; {_AGAIN}")
+        said = self._admission.without_secrets(said_in(answer.body))
+        fix = _FIXES.get(answer.status, f"see the registry's log; {AGAIN}")
+        if origin(url) != origin(self.url) and answer.status in {401, 403}:
+            fix = f"no login is sent there, because it is not {self.url}: correct the address that the registry gives"
+        elif answer.status == 401:
+            fix = self._admission.fix()
+        elif answer.status == 403:
+            fix = f"give {self._admission.who()} the right {answer.scope or 'to do this'} on {self.name}"
         return OutsideError(
             f"cannot {what}: the registry answered {answer.status}{said}", where=url.partition("?")[0], fix=fix
         )
@@ -138,51 +167,39 @@ class Host:
     def silent(self, what: str, url: str) -> OutsideError:
         """The error for a registry that takes nothing any more."""
         return OutsideError(
-            f"cannot {what}: {self.name} broke off again and again", where=url.partition("?")[0],
-            fix=f"see the registry's log; {_AGAIN}",
-        )  # fmt: skip
+            f"cannot {what}: {self.name} broke off again and again",
+            where=url.partition("?")[0],
+            fix=f"see the registry's log; {AGAIN}",
+        )
 
-    def _unreachable(self, url: str, error: HTTPError) -> NoAnswer:
-        reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-        fix = f"check that {self.name} is up and reachable from here; {_AGAIN}"
-        if isinstance(reason, SSLError):
-            fix = "trust its certificate (SSL_CERT_FILE=ca.pem), or, if it has no TLS at all, add: --plain-http"
-        said = reason.args[0] if isinstance(reason, ProtocolError) and reason.args else reason
-        return NoAnswer(f"no whole answer from {self.name}: {said}", where=url.partition("?")[0], fix=fix)
+    def _asked(self, request: Request, *, stream: bool = False) -> Reply:
+        return self._wire.patiently(request, lambda: self._admitted(request, stream=stream))
 
-
-class _Body(io.RawIOBase):
-    """What arrives of an answer; errors in mid-body come out as ours."""
-
-    def __init__(self, host: Host, url: str, found: urllib3.BaseHTTPResponse) -> None:
-        super().__init__()
-        self._host, self._url, self._found = host, url, found
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        try:
-            data = self._found.read(len(buffer))
-        except HTTPError as error:
-            raise self._host._unreachable(self._url, error) from error  # noqa: SLF001 - one thing in two classes
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._found.close()
-            self._found.release_conn()
-        super().close()
+    def _admitted(self, request: Request, *, stream: bool) -> Reply:
+        """The answer, after a 401 that of the same request with what the host asked for. Only the host itself, not
+        one that it sent us on to, is shown a login or may ask for one.
+        """
+        if origin(request.url) != origin(self.url):
+            return self._wire.exchange(request, stream=stream)
+        scope = scope_of(request.method, request.url)
+        shown = self._admission.header(scope)
+        reply = self._wire.exchange(_with(request, shown), stream=stream)
+        if reply.status != 401 or origin(reply.url) != origin(self.url):
+            return reply
+        other = self._admission.header_after(reply, scope, shown)
+        if not other:
+            return reply
+        if not request.is_again:
+            raise OutsideError(
+                f"{self.name} asked for a login in the middle of an upload that cannot be sent again",
+                where=request.url.partition("?")[0],
+                fix=AGAIN,
+            )
+        return self._wire.exchange(_with(request, other), stream=stream)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a `host[:port]` is this machine's loopback."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+def _with(request: Request, login: str) -> Request:
+    return replace(request, headers={**request.headers, "authorization": login}) if login else request
 
 
 def said_digest(answer: Answer, url: str) -> Digest:
@@ -206,10 +223,26 @@ def strange(url: str, what: str) -> OutsideError:
     )
 
 
-def _said(body: bytes) -> str:
-    """What an answer says of itself. Source: distribution-spec v1.1.0, "Error Codes"."""
-    try:
-        errors = json.loads(body)["errors"]
-        return "".join(f"; {error['code']}: {error.get('message', '')}" for error in errors)[:300]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ""
+class _Body(io.RawIOBase):
+    """What arrives of an answer; errors in mid-body come out as ours."""
+
+    def __init__(self, url: str, found: urllib3.BaseHTTPResponse) -> None:
+        super().__init__()
+        self._url, self._found = url, found
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self._found.read(len(buffer))
+        except HTTPError as error:
+            raise NoAnswer(self._url, error) from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._found.close()
+            self._found.release_conn()
+        super().close()

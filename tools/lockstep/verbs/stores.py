@@ -55,7 +55,7 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
         from lockstep.oci.registry import Registries  # noqa: PLC0415
         from lockstep.oci.upload import Memory  # noqa: PLC0415
 
-        return Registries(Access(plain_http), Memory(cache / "uploads"), progress.moved)
+        return Registries(Access(plain_http, say=workspace.say), Memory(cache / "uploads"), progress.moved)
 
     return Stores(
         of=lambda repository: Layout(folder, repository),
