@@ -30,6 +30,7 @@ _AGAIN = "carry the file again, as lockstep export wrote it"
 _SIZE, _SIZE_AT = re.compile(rb"([0-7]{11})\0"), 124  # in a ustar header
 _KIND_FIELD = slice(156, 157)
 _NAME_FIELD = slice(0, 100)
+_MAGIC_FIELD = slice(257, 262)
 _KINDS = {
     b"0": "a file",
     b"1": "a hard link",
@@ -165,6 +166,8 @@ class Archive:
             Refused: something follows, or the end is cut.
         """
         block = self._read(len(END) + 1)
+        if len(block) < len(END):
+            raise self._refused(Member("the end", 0), "the file is cut there")
         if block[: len(END)] != END:
             raise self._refused(Member("the end", 0), _found(block, Member("", 0)))
         if block != END:
@@ -207,4 +210,6 @@ def _found(block: bytes, wanted: Member) -> str:
     name = block[_NAME_FIELD].rstrip(b"\0").decode(errors="replace")
     if name == wanted.path and block[_KIND_FIELD] == b"0":
         return "its header was changed, or it has another size than the documents say"
+    if block[_MAGIC_FIELD] != b"ustar":
+        return "what stands there is no member of a tar file"
     return f"{_KINDS.get(block[_KIND_FIELD], 'something else')} {name!a} stands in its place"

@@ -106,6 +106,7 @@ class Layout:
         parse_manifest(manifest, name)
         digest = self.put(f"manifest of {reference}", writing(manifest)).digest
         with files.locked(self.folder / ".lock"):
+            files.sweep(self.folder)
             entries = [entry for entry in self._entries() if _ref_name(entry) != reference]
             media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
             named = {"annotations": {REF_NAME: reference}}
