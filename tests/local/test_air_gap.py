@@ -7,11 +7,14 @@ import io
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -19,15 +22,16 @@ from click.testing import CliRunner
 
 from fakes import FakeRegistry, serving
 from lockstep.cli.main import main, program
+from lockstep.core.bundle import Platform
 from lockstep.core.errors import LockstepError, OutsideError, Refused, UsageError
 from lockstep.core.names import Digest, digest_of
 from lockstep.core.version import Version
 from lockstep.oci.archive import Archive
-from lockstep.oci.image import InvalidManifest, parse_manifest
+from lockstep.oci.image import InvalidManifest, image_of, parse_manifest
 from lockstep.oci.layer import END, header, padding
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
-from lockstep.oci.store import copy_image, verify_blob, writing
+from lockstep.oci.store import copy_image, layer_of, put_image, verify_blob, writing
 from lockstep.verbs.export import export_release
 from lockstep.verbs.import_ import import_release
 from lockstep.verbs.push import push_release
@@ -38,6 +42,7 @@ from tiny import Tiny, base_image, set_identity, tiny_bundle, with_base
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 ONE = Version("1.0.0")
+LARGE = 48 << 20
 RELEASE = "releases/1.0.0/release.yaml"
 REF = "org.opencontainers.image.ref.name"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -622,6 +627,76 @@ def test_a_third_party_image_without_a_host_is_a_question_of_usage(tmp_path, mon
     assert "components/model/component.yaml" in caught.value.fix
 
 
+def test_two_components_of_one_image_both_get_their_tag(tmp_path, monkeypatch):
+    set_identity(monkeypatch)
+    tiny = tiny_bundle(tmp_path / "bundle")
+    shutil.copytree(tiny.folder / "components/model", tiny.folder / "components/twin")
+    shutil.rmtree(tiny.folder / "components/twin/weights")
+    (tiny.folder / "components/twin/weights.lock").unlink()
+    tiny.replace("components/twin/component.yaml", "name: model", "name: twin")
+    tiny.replace("components/twin/component.yaml", "weights: [weights/model.bin.dvc]\n", "")
+    tiny.commit("a twin")
+    tiny.git("tag", "-f", "v1.0.0")
+    components = tiny.release("1.0.0").release.components
+    exported(tiny, tmp_path / "x.tar")
+    other = clone(tiny, tmp_path / "other")
+
+    imported(other, (tmp_path / "x.tar").read_bytes())
+
+    assert components["twin"].image.reference.digest == components["model"].image.reference.digest
+    assert {"twin:release-1.0.0", "model:release-1.0.0"} < tags_of(other).keys()
+    assert findings_of(other) == ()
+
+
+def test_an_external_component_is_said_to_stay_where_it_is(tmp_path, monkeypatch):
+    set_identity(monkeypatch)
+    tiny = tiny_bundle(tmp_path / "bundle")
+    shutil.rmtree(tiny.folder / "components/model/weights")
+    (tiny.folder / "components/model/weights.lock").unlink()
+    tiny.write(
+        "components/model/component.yaml",
+        "name: model\ndescription: Hosted.\nowner: tiny-team\nkind: external\n"
+        "address: http://model.invalid\ncontract: contract/openapi.yaml\n",
+    )
+    tiny.commit("a hosted model")
+    tiny.git("tag", "-f", "v1.0.0")
+    tiny.release("1.0.0")
+    other = clone(tiny, tmp_path / "other")
+
+    out = CliRunner().invoke(program, ["export", "1.0.0", str(tmp_path / "x.tar"), "-C", str(tiny.folder)])
+    taken = CliRunner().invoke(program, ["import", str(tmp_path / "x.tar"), "-C", str(other.folder)])
+
+    for said in (out, taken):
+        assert said.exit_code == 0, said.output
+        assert "external: model runs elsewhere; nothing of it is carried" in said.stdout
+    assert "1 images" in taken.stdout
+
+
+def test_large_layers_pass_through_little_memory(tmp_path, monkeypatch):
+    set_identity(monkeypatch)
+    image = image_of([layer_of(fill_large)], Platform())
+    tiny = of_third_party(tmp_path / "bundle", f"registry.invalid/llm/server@{image.digest}")
+    store = store_of(tiny, "registry.invalid/llm/server")
+    store.put("large", fill_large)
+    put_image(store, image, "1")
+    other = clone(tiny, tmp_path / "other")
+
+    tracemalloc.start()
+    exported(tiny, tmp_path / "x.tar")
+    with (tmp_path / "x.tar").open("rb") as stream:
+        done = import_release(other.workspace, Archive(stream, "x.tar"), own_stores(other.workspace), dry=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert done.new_bytes > LARGE
+    assert peak < LARGE / 6
+
+
+def fill_large(sink):
+    for number in range(LARGE >> 20):
+        sink.write(bytes([number]) * (1 << 20))
+
+
 def test_both_say_it_in_words_and_in_json(released, other, archive, tmp_path):
     file = tmp_path / "x.tar"
     run = CliRunner().invoke
@@ -649,6 +724,35 @@ def test_both_say_it_in_words_and_in_json(released, other, archive, tmp_path):
     ]  # fmt: skip
     assert (data["schema"], data["new_bytes"], data["in_git"]) == ("lockstep.dev/cli/import/v1", 0, True)
     assert json.loads(out.stdout)["digest"] == data["digest"]
+
+
+def test_the_commands_of_the_operating_page_carry_a_release(tmp_path, host, fake, monkeypatch):
+    set_identity(monkeypatch)
+    tiny = tiny_bundle(tmp_path / "here")
+    tiny.replace("lockstep.yaml", "lockstep.local/tiny", f"{host}/tiny")
+    tiny.commit("a registry")
+    tiny.git("tag", "-f", "v1.0.0")
+    other = clone(tiny, tmp_path / "files" / "there")
+    tiny.release("1.0.0")
+    section = (TOOLS.parent / "docs/operating.md").read_text().partition("## Air gap\n")[2].partition("\n## ")[0]
+    here, there = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+
+    run_lines(here, tiny.folder)
+    for name in ("release-1.0.0.tar", "repository.bundle"):
+        (tiny.folder / name).rename(tmp_path / "files" / name)
+    run_lines(there, other.folder)
+
+    assert sorted(fake.tags) == ["tiny/front-door", "tiny/model", "tiny/model-weights"]
+
+
+def run_lines(block, folder):
+    """Runs the commands of a page, with this interpreter's Lockstep."""
+    for line in block.splitlines():
+        words = shlex.split(line)
+        program = [sys.executable, "-m", "lockstep.cli.main"] if words[0] == "lockstep" else words[:1]
+        environment = {**os.environ, "PYTHONPATH": str(TOOLS)}
+        done = subprocess.run([*program, *words[1:]], cwd=folder, env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout.decode()}{done.stderr.decode()}"
 
 
 def test_exit_codes_tell_usage_finding_and_outside_apart(released, other, archive, tmp_path, capfd):

@@ -117,7 +117,7 @@ def import_release(workspace: Workspace, archive: Archive, stores: Stores, *, dr
         OutsideError: it cannot be read, or the store cannot be written; a rerun takes what is left.
     """
     if archive.document(Member(LAYOUT_PATH, len(LAYOUT_FILE))) != LAYOUT_FILE:  # step 1
-        raise _refused("import/archive", f"{archive.name}:{LAYOUT_PATH}", f"it is not {LAYOUT_FILE.decode()}")
+        raise _refused(f"{archive.name}:{LAYOUT_PATH}", f"it is not {LAYOUT_FILE.decode()}", rule="import/archive")
     named = parse_named(archive.index(), f"{archive.name}:index.json")
     brought = _brought(archive, named)
     is_in_git = _is_in_git(workspace, brought, archive.name)
@@ -140,17 +140,17 @@ def _brought(archive: Archive, named: tuple[Named, ...]) -> Brought:
     """Step 1: the artifact, which must say what its release.yaml is."""
     first = named[0] if named else None
     if first is None or first.artifact_type != RELEASE_TYPE:
-        raise _refused("import/archive", f"{archive.name}:index.json", "its first entry is not a release")
+        raise _refused(f"{archive.name}:index.json", "its first entry is not a release", rule="import/archive")
     artifact = _document(archive, first.digest, first.size)
     manifest = parse_manifest(artifact, f"{archive.name}:{first.name}")
     said = [layer for layer in manifest.layers if layer.media_type == DOCUMENT_TYPE]
     if _document(archive, digest_of(EMPTY), len(EMPTY)) != EMPTY or not said:
-        raise _refused("import/archive", f"{archive.name}:{first.name}", "it is no artifact with a release.yaml")
+        raise _refused(f"{archive.name}:{first.name}", "it is no artifact with a release.yaml", rule="import/archive")
     document = _document(archive, said[0].digest, said[0].size)
     release = _release(document, f"{archive.name}:release.yaml")
     if artifact != release_artifact(document, release) or first != named_image(document_name(release), artifact):
         what = f"the artifact says release {release_said(artifact) or 'nothing'}, its release.yaml is {release.digest}"
-        raise _refused("import/release", f"{archive.name}:{first.name}", what)
+        raise _refused(f"{archive.name}:{first.name}", what, rule="import/release")
     return Brought(release, document, artifact)
 
 
@@ -158,7 +158,7 @@ def _release(document: bytes, where: str) -> Release:
     try:
         return parse_release(document.decode(), where)
     except UnicodeDecodeError as error:
-        raise _refused("import/release", where, f"not UTF-8: {error}") from error
+        raise _refused(where, f"not UTF-8: {error}", rule="import/release") from error
 
 
 def _is_in_git(workspace: Workspace, brought: Brought, where: str) -> bool:
@@ -183,7 +183,7 @@ def _images(archive: Archive, named: tuple[Named, ...], release: Release) -> tup
     wrong = tuple(carried_findings(release, given, archive.name))
     refuse_if(wrong, f"{archive.name} does not hold what release {release.version} pins")
     if [name for name, _ in given] != [image.name for image in images]:
-        raise _refused("import/archive", f"{archive.name}:index.json", "an image stands twice, or in another order")
+        raise _refused(f"{archive.name}:index.json", "an image stands twice or out of order", rule="import/archive")
     return images
 
 
@@ -199,7 +199,7 @@ def _manifests(
         parse_manifest(data, f"{archive.name}:{entry.name}")
         if named_image(entry.name, data) != entry:
             what = f"the index says {entry}, the manifest {named_image(entry.name, data)}"
-            raise _refused("import/archive", f"{archive.name}:{entry.name}", what, image.component)
+            raise _refused(f"{archive.name}:{entry.name}", what, image.component, rule="import/archive")
     return found
 
 
@@ -244,7 +244,7 @@ def _checked(archive: Archive, blob: Descriptor, component: str) -> Fill:
 def _check(archive: Archive, member: Member, digest: Digest, found: Digest) -> None:
     if found != digest:
         what = f"its bytes have {found}, its name says {digest}"
-        raise _refused("import/blob", f"{archive.name}:{member.path}", what, member.component)
+        raise _refused(f"{archive.name}:{member.path}", what, member.component, rule="import/blob")
 
 
 def _tag(stores: Stores, brought: Brought, images: tuple[Carried, ...], documents: Mapping[Digest, bytes]) -> None:
@@ -260,5 +260,5 @@ def _tag(stores: Stores, brought: Brought, images: tuple[Carried, ...], document
             store.tag(tag, manifest)
 
 
-def _refused(rule: str, where: str, what: str, component: str = "") -> Refused:
+def _refused(where: str, what: str, component: str = "", *, rule: str) -> Refused:
     return Refused("this archive is not whole, or was changed", [Finding(rule, where, what, _AGAIN, component)])
