@@ -387,6 +387,50 @@ def canonical(data):
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
 
 
+def retyped(entries):
+    entries[1]["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def called_an_artifact(entries):
+    entries[1]["artifactType"] = "application/vnd.lockstep.release.v1"
+
+
+def called_no_artifact(entries):
+    del entries[0]["artifactType"]
+
+
+def annotated(entries):
+    entries[1]["annotations"]["note"] = "x"
+
+
+def reordered(entries):
+    entries[1], entries[2] = entries[2], entries[1]
+
+
+def doubled(entries):
+    entries.append(entries[1])
+
+
+def renamed(entries):
+    entries[0]["annotations"][REF] = "release.yaml:release-2.0.0"
+
+
+@pytest.mark.parametrize(
+    "change", [retyped, called_an_artifact, called_no_artifact, annotated, reordered, doubled, renamed]
+)
+def test_an_index_that_says_something_else_of_the_same_images_is_refused(released, archive, change):
+    """Nothing hashes the index, so each of its words is compared with what the documents give."""
+    members = members_of(archive)
+    index = json.loads(members[1][1])
+    change(index["manifests"])
+    members[1] = ("index.json", canonical(index))
+
+    with pytest.raises(LockstepError) as caught:
+        imported(released, packed(members), dry=True)
+
+    assert caught.value.exit_code == 1
+
+
 def test_an_artifact_that_says_another_release_is_refused(released, archive):
     members = members_of(archive)
     index = json.loads(members[1][1])

@@ -35,7 +35,7 @@ Target = Path | BinaryIO | None  # a file that gets its name when it is whole; a
 
 @dataclass(frozen=True)
 class Packing:
-    """What packing needs: the release, stores, and the registry that our images were pushed to, if any."""
+    """What packing needs."""
 
     workspace: Workspace
     release: Release
