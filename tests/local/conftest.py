@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from carried import clone, exported
 from lockstep.cli.main import main
-from tiny import Tiny, set_identity
+from tiny import Tiny, set_identity, tiny_bundle
 
 
 @pytest.fixture
@@ -29,3 +30,28 @@ def run(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return printed.out if code == 0 else printed.err
 
     return command
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """The tiny bundle with release 1.0.0; beside it, what an export of that gives."""
+    folder = tmp_path_factory.mktemp("released")
+    with pytest.MonkeyPatch.context() as patch:
+        set_identity(patch)
+        tiny = tiny_bundle(folder / "bundle")
+        tiny.release("1.0.0")
+    exported(tiny, folder / "release.tar")
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def archive(released: Tiny) -> bytes:
+    """The bytes of that archive."""
+    return (released.folder.parent / "release.tar").read_bytes()
+
+
+@pytest.fixture
+def other(released: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    """A clone on the other side: Git has the release, the store has nothing."""
+    set_identity(monkeypatch)
+    return clone(released, tmp_path / "other")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ COMMANDS = {
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),
     "push": ("lockstep.cli.releasing", "Copy every image of a release to its registry."),
+    "export": ("lockstep.cli.carrying", "Write a whole release as one file, for where no network leads."),
+    "import": ("lockstep.cli.carrying", "Take a release out of such a file into the store."),
     "stage": ("lockstep.cli.environments", "Start a release in an environment, without traffic."),
     "promote": ("lockstep.cli.environments", "Move an environment's traffic to a staged release."),
     "rollback": ("lockstep.cli.environments", "Take an environment back to what served before."),
@@ -49,7 +52,8 @@ class Commands(click.Group):
         """The command of a name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -22,8 +22,8 @@ from lockstep.core.names import Digest
 
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 CHUNK = 1 << 20  # bytes read at a time
-_BLOCK = 512  # bytes of a tar block
-_END = bytes(2 * _BLOCK)
+BLOCK = 512  # bytes of a tar block
+END = bytes(2 * BLOCK)  # of an archive
 _LARGEST_USTAR_SIZE = 8**11 - 1  # eleven octal digits
 _LONGEST_USTAR_NAME = 100  # bytes
 _WHITEOUT = ".wh."
@@ -104,12 +104,12 @@ def write_layer(entries: Iterable[Entry], sink: Sink) -> None:
             for chunk in chunks_of(entry):
                 sink.write(chunk)
             sink.write(padding(entry.size))
-    sink.write(_END)
+    sink.write(END)
 
 
 def size_of(entries: Iterable[Entry]) -> int:
     """The size in bytes of the layer of these entries, without reading a file."""
-    total = len(_END)
+    total = len(END)
     for entry in ordered(entries):
         if isinstance(entry, str):
             total += len(header(f"{entry}/", b"5", 0o755))
@@ -186,7 +186,7 @@ def chunks_of(entry: Entry) -> Iterator[bytes]:
 
 def padding(size: int) -> bytes:
     """The zeros that fill up the last block of `size` bytes."""
-    return bytes(-size % _BLOCK)
+    return bytes(-size % BLOCK)
 
 
 def header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:

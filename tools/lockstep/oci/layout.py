@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lockstep.adapters import files
-from lockstep.core.document import format_json
 from lockstep.core.errors import OutsideError
 from lockstep.core.names import Digest
 from lockstep.oci.image import MANIFEST_TYPE, parse_manifest
+from lockstep.oci.index import LAYOUT_FILE, REF_NAME, format_index
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, read_blob, verified_copy, writing
-
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-REF_NAME = "org.opencontainers.image.ref.name"  # image-spec v1.1.0, annotations.md
 
 
 @dataclass(frozen=True)
@@ -109,12 +106,13 @@ class Layout:
         parse_manifest(manifest, name)
         digest = self.put(f"manifest of {reference}", writing(manifest)).digest
         with files.locked(self.folder / ".lock"):
+            files.sweep(self.folder)
             entries = [entry for entry in self._entries() if _ref_name(entry) != reference]
             media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
             named = {"annotations": {REF_NAME: reference}}
             entries.append({"mediaType": media_type, "digest": digest, "size": len(manifest), **named})
             entries.sort(key=lambda entry: (_ref_name(entry), str(entry.get("digest"))))
-            files.write(self.folder / "index.json", _index(entries))
+            files.write(self.folder / "index.json", format_index(entries))
         return digest
 
     def digest_of(self, reference: str) -> Digest | None:
@@ -161,12 +159,8 @@ def _make(folder: Path) -> None:
         return
     with files.locked(folder / ".lock"):
         if not (folder / "index.json").exists():
-            files.write(folder / "index.json", _index([]))
-        files.write(folder / "oci-layout", format_json({"imageLayoutVersion": "1.0.0"}).encode())
-
-
-def _index(entries: list[dict[str, Any]]) -> bytes:
-    return format_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}).encode()
+            files.write(folder / "index.json", format_index([]))
+        files.write(folder / "oci-layout", LAYOUT_FILE)
 
 
 def _ref_name(entry: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lockstep.adapters.git import GitTree
 from lockstep.core.bundle import Platform
+from lockstep.core.carry import base_tag
 from lockstep.core.document import format_json
 from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.names import ComponentName, Digest, ImageRef, digest_of, without_host
@@ -84,7 +85,7 @@ def base_of(builds: Builds, store: Store) -> Base | None:
     if platform.base is None:
         return None
     digest = platform.base.digest
-    tag = f"base-{digest.hex[:20]}"
+    tag = base_tag(digest)
     if store.digest_of(tag) != digest or not _is_whole(store, digest):
         source = store
         if not _is_whole(store, digest):
