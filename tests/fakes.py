@@ -23,6 +23,7 @@ class FakeRegistry:
 
     Args:
         mounts: Whether it mounts blobs across repositories; one that does not answers 202, as it may.
+        mount_status: What it answers to a mount that it will not do; 403 is against the specification, and is met.
         says_digests: Whether it sends Docker-Content-Digest, which is a SHOULD.
         page: Tags per page of a list.
         cuts: Whether it ends large bodies in the middle.
@@ -41,6 +42,7 @@ class FakeRegistry:
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     received: int = 0
     mounts: bool = True
+    mount_status: int = 202
     says_digests: bool = True
     page: int = 2
     cuts: bool = False
@@ -113,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         if mounted is not None and self.registry.mounts:
             self.registry.blobs.setdefault(self.repository, {})[digest(mounted)] = mounted
             self._answer(201, b"", {"location": f"/v2/{self.repository}/blobs/{digest(mounted)}"})
+            return
+        if "mount" in self.query and self.registry.mount_status != 202:
+            self._answer(self.registry.mount_status, _error("DENIED"))
             return
         number = str(next(self.registry.numbers))
         self.registry.uploads[number] = b""

@@ -18,9 +18,9 @@ from lockstep.oci.http import Access
 from lockstep.oci.image import parse_manifest
 from lockstep.oci.layer import CHUNK
 from lockstep.oci.layout import Layout
+from lockstep.oci.memory import Memory
 from lockstep.oci.registry import Registries, Registry
 from lockstep.oci.store import verify_blob
-from lockstep.oci.upload import Memory
 from store_contract import StoreContract
 
 PLAIN = Access(plain_http=True)
@@ -51,7 +51,7 @@ from lockstep.oci.http import Access
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
-from lockstep.oci.upload import Memory
+from lockstep.oci.memory import Memory
 name, folder, digest, size, piece = sys.argv[1:]
 registries = Registries(Access(plain_http=True), Memory(Path(folder, "memory"), int(piece)))
 registries.at(name).add("weights", Layer(Digest(digest), int(size)), Layout(Path(folder, "store"), "ocr"))

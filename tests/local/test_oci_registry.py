@@ -85,8 +85,9 @@ def test_a_blob_that_another_repository_has_is_mounted(tmp_path, fake, host):
     assert fake.received == before + len(image.manifest)
 
 
-def test_a_registry_that_mounts_nothing_is_sent_the_blob(tmp_path, fake, host):
-    fake.mounts = False
+@pytest.mark.parametrize("status", [202, 403, 404, 405])
+def test_a_registry_that_mounts_nothing_is_sent_the_blob(tmp_path, fake, host, status):
+    fake.mounts, fake.mount_status = False, status
     registries = Registries()
     _, first = copied(tmp_path, registries.at(f"{host}/documents/ocr"))
 

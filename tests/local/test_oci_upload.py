@@ -16,9 +16,9 @@ from fakes import FakeRegistry, serving
 from lockstep.core.errors import OutsideError
 from lockstep.oci.layer import CHUNK, Layer
 from lockstep.oci.layout import Layout
+from lockstep.oci.memory import Memory
 from lockstep.oci.registry import Registries, Registry
 from lockstep.oci.store import writing
-from lockstep.oci.upload import Memory
 
 PIECE = 2 * CHUNK
 DATA = b"".join(number.to_bytes(8, "big") * (CHUNK // 8) for number in range(20)) + b"and a rest"
@@ -29,7 +29,7 @@ from lockstep.core.names import Digest
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
-from lockstep.oci.upload import Memory
+from lockstep.oci.memory import Memory
 host, folder, digest, size = sys.argv[1:]
 registries = Registries(memory=Memory(Path(folder, "memory"), 2 << 20))
 blob, source = Layer(Digest(digest), int(size)), Layout(Path(folder, "store"), "ocr")

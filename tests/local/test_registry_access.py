@@ -14,9 +14,9 @@ from lockstep.core.errors import OutsideError
 from lockstep.core.names import digest_of
 from lockstep.oci.http import Access, Answer, Host
 from lockstep.oci.layout import Layout
+from lockstep.oci.memory import Memory
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image, read_blob, writing
-from lockstep.oci.upload import Memory
 from store_contract import StoreContract, an_image
 
 PASSWORD = "hunter2-never-said"  # noqa: S105 - the tests' own

@@ -21,8 +21,9 @@ from lockstep.core.names import HOST, Digest, digest_of
 from lockstep.oci.http import DIGEST, Access, Answer, Host, said_digest, strange
 from lockstep.oci.image import DOCKER_MANIFEST_TYPE, MANIFEST_TYPE, parse_manifest
 from lockstep.oci.layer import Layer
+from lockstep.oci.memory import Memory
 from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, damaged
-from lockstep.oci.upload import Job, Memory, Uploads
+from lockstep.oci.upload import Job, Uploads
 
 _MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}"}
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 5988; spec.md, "Listing Tags"

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import quote, urljoin
 
-from lockstep.adapters import files
-from lockstep.core.errors import OutsideError
-from lockstep.core.names import Digest, digest_of
+from lockstep.core.names import Digest
 from lockstep.oci.http import Answer, Host, NoAnswer
 from lockstep.oci.layer import CHUNK, Layer
+from lockstep.oci.memory import Memory
 from lockstep.oci.store import damaged
 
-PIECE = 64 << 20  # bytes; what an interrupted upload sends again at most
 MOST_BREAKS = 5  # of an upload, one after the other without a new byte between them
 _AHEAD = 16  # chunks that may wait to be hashed
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]+)")
@@ -44,51 +40,6 @@ class Job:
     name: str
     blob: Layer
     opener: Callable[[], BinaryIO]
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Where uploads that are under way are remembered: one small file each. Without a folder, nowhere.
-
-    Args:
-        folder: Of these files.
-        piece: Bytes that go up between two memories; a blob of no more than that goes up at once.
-    """
-
-    folder: Path | None = None
-    piece: int = PIECE
-
-    def recall(self, upload: str) -> str:
-        """The address at which an upload goes on; empty if none is known. `upload` is its repository and digest."""
-        path = self._file(upload)
-        if path is not None:
-            with suppress(OutsideError, ValueError, KeyError, TypeError):
-                known = json.loads(files.read(path))
-                return str(known["address"]) if known["upload"] == upload else ""
-        return ""
-
-    def remember(self, upload: str, address: str) -> None:
-        """Keeps the address; the last one counts."""
-        if path := self._file(upload):
-            files.write(path, json.dumps({"upload": upload, "address": address}).encode())
-
-    def forget(self, upload: str) -> None:
-        """Drops it, once it is done or cannot go on."""
-        if path := self._file(upload):
-            files.remove(path)
-
-    @contextmanager
-    def alone(self, upload: str) -> Iterator[bool]:
-        """Waits until nobody else on this machine works on this upload. Whether somebody may have done so."""
-        path = self._file(upload)
-        if path is None:
-            yield False
-            return
-        with files.locked(path.with_name(f"{path.name[:2]}.lock")):
-            yield True
-
-    def _file(self, upload: str) -> Path | None:
-        return self.folder / f"{digest_of(upload.encode()).hex[:32]}.json" if self.folder else None
 
 
 class Pieces:
@@ -176,10 +127,14 @@ class Uploads:
     moved: Callable[[int], None]
 
     def begun(self, query: str, what: str) -> str | None:
-        """Where to upload a blob; None if the registry mounted it, as `query` asked. Source: "Mounting a blob"."""
+        """Where to upload a blob; None if the registry mounted it, as `query` asked; one that refuses to mount, though
+        it should answer 202, is asked for a plain upload. Source: "Mounting a blob".
+        """
         answer = self.host.send("POST", f"{self.url}{query}", {"content-length": "0"})
         if query and answer.status == 201:
             return None
+        if query and answer.status != 202:
+            return self.begun("", what)
         if answer.status != 202 or "location" not in answer.headers:
             raise self.host.refused(what, self.url, answer)
         return urljoin(self.url, answer.headers["location"])

@@ -52,8 +52,8 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
     def registries() -> Registries:
         # Most commands ask no registry, and importing HTTP takes as long as all the rest of them.
         from lockstep.oci.http import Access  # noqa: PLC0415
+        from lockstep.oci.memory import Memory  # noqa: PLC0415
         from lockstep.oci.registry import Registries  # noqa: PLC0415
-        from lockstep.oci.upload import Memory  # noqa: PLC0415
 
         return Registries(Access(plain_http, say=workspace.say), Memory(cache / "uploads"), progress.moved)
 
