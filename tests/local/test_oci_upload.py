@@ -19,6 +19,7 @@ from lockstep.oci.layout import Layout
 from lockstep.oci.memory import Memory
 from lockstep.oci.registry import Registries, Registry
 from lockstep.oci.store import writing
+from lockstep.verbs.progress import Progress, Stopped
 
 PIECE = 2 * CHUNK
 DATA = b"".join(number.to_bytes(8, "big") * (CHUNK // 8) for number in range(20)) + b"and a rest"
@@ -208,3 +209,18 @@ def test_one_of_another_length_never_arrives(
         registry(host, tmp_path).add("weights", layer, store)
 
     assert fake.blobs == {}
+
+
+def test_ctrl_c_stops_a_push_at_the_end_of_a_piece_and_the_next_one_goes_on(
+    fake: FakeRegistry, host: str, tmp_path: Path, store: Layout, layer: Layer
+) -> None:
+    progress = Progress(lambda _: None)
+    fake.on_piece = lambda size: progress.stop() if size == 3 * PIECE else None
+    memory = Memory(tmp_path / "memory", PIECE)
+    with pytest.raises(Stopped):
+        Registries(memory=memory, moved=progress.moved).at(f"{host}/ocr").add("weights", layer, store)
+
+    sent = Registries(memory=memory).at(f"{host}/ocr").add("weights", layer, store)
+
+    assert sent == layer.size - 3 * PIECE
+    assert fake.received == layer.size

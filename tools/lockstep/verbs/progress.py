@@ -1,4 +1,6 @@
-"""Progress of long transfers: bytes that have arrived, said now and then, never less than before."""
+"""Progress of long transfers: bytes that have arrived, said now and then, never less than before; and how they end
+early.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from lockstep.verbs.workspace import Say
+
+
+class Stopped(Exception):  # noqa: N818 - nothing went wrong here
+    """Another transfer failed, or the person said stop: this one ended at a place from which it goes on."""
+
 
 _PAUSE = 2.0  # seconds between two lines
 
@@ -23,6 +30,7 @@ class Progress:
 
     say: Say
     clock: Callable[[], float] = time.monotonic
+    _is_stopped: bool = field(default=False, init=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _what: str = field(default="", init=False)
     _total: int = field(default=0, init=False)
@@ -33,11 +41,21 @@ class Progress:
     def expect(self, what: str, size: int) -> None:
         """A transfer of so many bytes begins. `what` is said before the numbers."""
         with self._lock:
-            self._what, self._total, self._done = what, size, 0
+            self._what, self._total, self._done, self._is_stopped = what, size, 0, False
             self._began = self._said = self.clock()
 
+    def stop(self) -> None:
+        """Whoever reports the next bytes is told to stop."""
+        self._is_stopped = True
+
     def moved(self, size: int) -> None:
-        """So many bytes more have arrived."""
+        """So many bytes more have arrived, and are remembered.
+
+        Raises:
+            Stopped: enough of it.
+        """
+        if self._is_stopped:
+            raise Stopped
         with self._lock:
             self._done += size
             now = self.clock()

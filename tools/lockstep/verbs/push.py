@@ -20,7 +20,7 @@ from lockstep.core.version import Version
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
-from lockstep.verbs.progress import Progress
+from lockstep.verbs.progress import Progress, Stopped
 from lockstep.verbs.release import Stores, our_images
 from lockstep.verbs.workspace import Workspace
 
@@ -152,8 +152,8 @@ def _shares(found: Iterable[Found]) -> tuple[Share, ...]:
 
 
 def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -> tuple[Share, ...]:
-    """The shares with the bytes that were really sent. The first failure ends what has not begun; what is under way is
-    finished, so that it is not sent again.
+    """The shares with the bytes that were really sent. After the first failure, or Ctrl-C, what is under way ends
+    with a piece, from which the next push goes on.
     """
     progress.expect(f"push {what}", sum(share.blob.size for share in shares))
 
@@ -164,11 +164,14 @@ def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -
 
     with ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(send, share) for share in shares]
-        wait(running, return_when=FIRST_EXCEPTION)
-        pool.shutdown(cancel_futures=True)
-    for one in running:
-        if not one.cancelled() and (error := one.exception()):
-            raise error
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            progress.stop()
+            pool.shutdown(cancel_futures=True)
+    errors = [error for one in running if not one.cancelled() and (error := one.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+        raise error
     return tuple(one.result() for one in running)
 
 
