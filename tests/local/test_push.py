@@ -81,6 +81,20 @@ def test_push_brings_every_image_that_the_objects_name(tiny, fake, host):
     )
 
 
+def test_a_registry_that_mounts_nothing_gets_a_shared_layer_once_for_each_repository(tiny, fake, tmp_path):
+    store, base = base_image(tmp_path / "base")
+    copy_image(store, Layout(tiny.folder / ".lockstep/store", "x"), base.digest, "1")
+    with_base(tiny, f"registry.invalid/python@{base.digest}")
+    tiny.release("1.0.0")
+    fake.mounts = False
+
+    push(tiny)
+
+    holders = [name for name, blobs in fake.blobs.items() if base.layers[0].digest in blobs]
+    assert len(holders) == 3, "two images, and the copier among the weights"
+    assert push(tiny).sent_bytes == 0
+
+
 def test_a_second_push_sends_nothing(tiny, fake):
     tiny.release("1.0.0")
     push(tiny)

@@ -164,10 +164,12 @@ def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -
 
     with ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(send, share) for share in shares]
+        is_whole = False
         try:
-            wait(running, return_when=FIRST_EXCEPTION)
+            is_whole = not wait(running, return_when=FIRST_EXCEPTION).not_done
         finally:
-            progress.stop()
+            if not is_whole:
+                progress.stop()
             pool.shutdown(cancel_futures=True)
     errors = [error for one in running if not one.cancelled() and (error := one.exception())]
     for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
