@@ -12,7 +12,7 @@ PROGRAM = """
 import hashlib, json, sys
 from pathlib import Path
 from lockstep.core.names import DvcMd5
-from lockstep.core.weights import Pointer
+from lockstep.core.pointer import Pointer
 from lockstep.oci.layout import Layout
 from lockstep.oci.statcache import read_cache, write_cache
 from lockstep.oci.weights import Work, lock_weights

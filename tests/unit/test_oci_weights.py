@@ -12,13 +12,12 @@ from lockstep.adapters.dvc import Place, candidates, missing, repository_of
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import OutsideError, Refused
 from lockstep.core.names import Digest, DvcMd5, digest_of
+from lockstep.core.pointer import Pointer, parse_pointer
 from lockstep.core.weights import (
-    Pointer,
     WeightsFile,
     WeightsLock,
     format_lock,
     parse_lock,
-    parse_pointer,
     stale,
 )
 from lockstep.oci.image import parse_manifest
@@ -107,7 +106,7 @@ def test_a_file_in_a_folder_keeps_its_folder():
 @pytest.mark.parametrize(("text", "said"), [
     (pointer_text(hash=None), "DVC 2"),
     (pointer_text(hash="md5-dos2unix"), "DVC 2"),
-    (pointer_text(md5="0" * 32 + ".dir", nfiles="3"), "directory"),
+    (pointer_text(md5="0" * 31 + ".dir", nfiles="3"), "md5"),
     (pointer_text(size=None), "size"),
     (pointer_text(size="1e3"), "size"),
     (pointer_text(size="-1"), "size"),

@@ -10,14 +10,16 @@ configparser.
 from __future__ import annotations
 
 import configparser
+import posixpath
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockstep.adapters import process
-from lockstep.core.errors import OutsideError
-from lockstep.core.weights import Pointer
+from lockstep.adapters import files, process
+from lockstep.core.errors import Finding, OutsideError, Refused
+from lockstep.core.names import DvcMd5
+from lockstep.core.pointer import AnyPointer, FolderPointer, Pointer, parse_folder
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,67 @@ def candidates(pointer: Pointer, place: Place) -> Iterator[Path]:
     They are: the working copy, DVC's cache, the local remote, and the cache again after `dvc fetch`. Take the
     next one when the bytes of one are wrong; the later ones are looked for only then.
     """
-    near = (place.folder / pointer.path).parent / Path(pointer.name).name
+    near = _near(pointer, place)
     if near.is_file():
         yield near
+    yield from _objects(pointer, place, pointer.md5)
+
+
+def files_of(pointer: AnyPointer, place: Place) -> tuple[Pointer, ...]:
+    """The files that a pointer means: one, or those of a folder as DVC lists them, with the sizes that they have where
+    they were found first.
+
+    Raises:
+        Refused: no list of the folder has the bytes that the pointer names, or its files have another size together.
+        OutsideError: the list or one of the files is nowhere to be had.
+    """
+    if isinstance(pointer, Pointer):
+        return (pointer,)
+    found = []
+    for path, md5 in _list(pointer, place):
+        file = Pointer(pointer.path, f"{pointer.name}/{path}", md5, 0, pointer.remote, pointer.where)
+        kept = next(_objects(file, place, md5), None) or next(candidates(file, place), None)
+        if kept is None:
+            raise missing(file, place)
+        with files.wrapped(kept):
+            found.append(replace(file, size=kept.stat().st_size))
+    if (size := sum(file.size for file in found)) != pointer.size:
+        what = f"the files of {pointer.name} have {size} bytes, {pointer.path} says {pointer.size}"
+        fix = f"if they are damaged: dvc pull {pointer.path}; if they are meant: dvc add {pointer.name}"
+        finding = Finding("weights/bytes", pointer.where, what, fix, place.component)
+        raise Refused(f"{place.component}: wrong bytes for {pointer.name}", [finding])
+    return tuple(found)
+
+
+def _list(folder: FolderPointer, place: Place) -> tuple[tuple[str, DvcMd5], ...]:
+    """DVC's list of a folder, from the first place that has it with the right bytes."""
+    wrong: list[Refused] = []
+    for path in _objects(folder, place, f"{folder.md5}.dir"):
+        try:
+            return parse_folder(files.read(path), folder, place.component)
+        except Refused as error:
+            wrong.append(error)
+    raise wrong[0] if wrong else missing(folder, place)
+
+
+def _near(pointer: Pointer, place: Place) -> Path:
+    """Where the pointer's file is in the working copy: beside the .dvc file, or in the folder there."""
+    above = posixpath.dirname(pointer.path).removeprefix("weights").removeprefix("/")
+    return (place.folder / pointer.path).parent / pointer.name.removeprefix(above).removeprefix("/")
+
+
+def _objects(pointer: AnyPointer, place: Place, name: str) -> Iterator[Path]:
+    """Where DVC itself may have the bytes of one md5 (a list's with `.dir`), nearest first."""
     repository = repository_of(place.folder.resolve())
     if not repository:
         return
     config = read_config(repository)
-    cached = _object(config.cache, pointer)
+    cached = _object(config.cache, name)
     if cached.is_file():
         yield cached
     remote = _local_remote(config, pointer)
-    if remote and _object(remote, pointer).is_file():
-        yield _object(remote, pointer)
+    if remote and _object(remote, name).is_file():
+        yield _object(remote, name)
     if not remote and not cached.exists() and _fetch(pointer, place) and cached.is_file():
         yield cached
 
@@ -96,7 +146,7 @@ def read_config(repository: Path) -> Config:
     return Config((folder / cache).resolve(), parser.get("core", "remote", fallback=""), remotes, folder)
 
 
-def missing(pointer: Pointer, place: Place) -> OutsideError:
+def missing(pointer: AnyPointer, place: Place) -> OutsideError:
     """The error for a pointer whose bytes are nowhere; says where they were looked for."""
     repository = repository_of(place.folder.resolve())
     where = (
@@ -104,7 +154,8 @@ def missing(pointer: Pointer, place: Place) -> OutsideError:
         if repository
         else "the working copy (no .dvc/config above it)"
     )
-    wanted = f"{pointer.name} (md5 {pointer.md5}, {pointer.size} bytes)"
+    what = "DVC's list of " if isinstance(pointer, FolderPointer) else ""
+    wanted = f"{what}{pointer.name} (md5 {pointer.md5}, {pointer.size} bytes)"
     return OutsideError(
         f"{place.component}: the bytes of {wanted} are not in {where}",
         where=pointer.where,
@@ -112,7 +163,7 @@ def missing(pointer: Pointer, place: Place) -> OutsideError:
     )
 
 
-def _local_remote(config: Config, pointer: Pointer) -> Path | None:
+def _local_remote(config: Config, pointer: AnyPointer) -> Path | None:
     """The folder of the pointer's remote; None if it has none or it is not a folder. Relative ones start at
     .dvc/.
     """
@@ -120,11 +171,11 @@ def _local_remote(config: Config, pointer: Pointer) -> Path | None:
     return (config.folder / url).resolve() if url and "://" not in url else None
 
 
-def _object(base: Path, pointer: Pointer) -> Path:
-    return base / "files" / "md5" / pointer.md5[:2] / pointer.md5[2:]
+def _object(base: Path, name: str) -> Path:
+    return base / "files" / "md5" / name[:2] / name[2:]
 
 
-def _fetch(pointer: Pointer, place: Place) -> bool:
+def _fetch(pointer: AnyPointer, place: Place) -> bool:
     """Whether DVC says that it fetched the object into its cache. False without DVC.
 
     Raises:

@@ -11,8 +11,9 @@ from lockstep.core.document import InvalidDocument, format_json
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.inputs import Calls, Input, InputKind, Inputs
 from lockstep.core.names import ComponentName, blob_oid
+from lockstep.core.pointer import parse_pointer
 from lockstep.core.tree import Tree, TreeEntry
-from lockstep.core.weights import WeightsLock, parse_lock, parse_pointer, stale
+from lockstep.core.weights import WeightsLock, parse_lock, stale
 
 TEMPLATES = "charts/objects"
 CHART = "charts/environment"

@@ -18,7 +18,8 @@ from typing import BinaryIO, Self, cast
 from lockstep.core.bundle import Platform
 from lockstep.core.errors import Finding, LockstepError, Refused
 from lockstep.core.names import Digest, DvcMd5
-from lockstep.core.weights import Pointer, WeightsFile, WeightsLock
+from lockstep.core.pointer import Pointer
+from lockstep.core.weights import WeightsFile, WeightsLock
 from lockstep.oci.image import Image, image_of
 from lockstep.oci.layer import Entry, Layer, Opener, Sink, bytes_entry, size_of, write_layer
 from lockstep.oci.statcache import Hashes, Stamp, is_settled, stamp_of
@@ -84,7 +85,7 @@ def lock_weights(
     locked: list[WeightsFile] = []
     for pack in packs(pointers):
         locked += _pack(work, pack) if len(pack) > 1 else [_one(work, pack[0], learnt)]
-    files = tuple(sorted(locked, key=lambda file: file.path))
+    files = tuple(sorted(locked, key=lambda file: (file.path, file.name)))
     return WeightsLock(image=weights_image(files).digest, files=files), learnt
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 from io import BytesIO
 from typing import cast
 
-from lockstep.adapters.dvc import Place, candidates, missing
+from lockstep.adapters.dvc import Place, candidates, files_of, missing
 from lockstep.adapters.git import GitTree
 from lockstep.core.component import Component, Image
 from lockstep.core.errors import Finding, Refused, refuse_if
 from lockstep.core.names import ComponentName, ImageRef
+from lockstep.core.pointer import AnyPointer, parse_pointer
 from lockstep.core.release import Copier, LayerRef, Pinned, PinnedImage, PinnedWeights
 from lockstep.core.source import component_path
 from lockstep.core.tree import TreeEntry
-from lockstep.core.weights import Pointer, WeightsLock, fit_a_system, parse_pointer
+from lockstep.core.weights import WeightsLock, fit_a_system
 from lockstep.oci.code import GitMode, TreeFile, code_entries
 from lockstep.oci.image import Image as OciImage
 from lockstep.oci.image import Settings, appended
@@ -107,7 +108,8 @@ def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store
     place = Place(name, builds.folder / "components" / name)
     cache = builds.folder / ".lockstep" / "cache" / "weights.json"
     work = Work(name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, lock)
-    made, _ = lock_weights(work, pointers_of(builds.tree, name, builds.source.components[name]), read_cache(cache))
+    pointed = pointers_of(builds.tree, name, builds.source.components[name])
+    made, _ = lock_weights(work, [file for one in pointed for file in files_of(one, place)], read_cache(cache))
     if made != lock:
         raise Refused(
             "a weights.lock is wrong",
@@ -123,7 +125,7 @@ def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store
         )
 
 
-def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[Pointer, ...]:
+def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[AnyPointer, ...]:
     """What the .dvc files of a component point to."""
     paths = {path: component_path(name, path) for path in component.weights}
     files = tree.read(list(paths.values()))

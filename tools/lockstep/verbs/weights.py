@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lockstep.adapters import files
-from lockstep.adapters.dvc import Place, candidates, missing
+from lockstep.adapters.dvc import Place, candidates, files_of, missing
 from lockstep.core.component import Component, parse_component
 from lockstep.core.errors import UsageError
 from lockstep.core.names import ComponentName
+from lockstep.core.pointer import parse_pointer
 from lockstep.core.source import LOCK
-from lockstep.core.weights import WeightsLock, format_lock, parse_lock, parse_pointer
+from lockstep.core.weights import WeightsLock, format_lock, parse_lock
 from lockstep.oci.statcache import read_cache, write_cache
 from lockstep.oci.store import Store
 from lockstep.oci.weights import Work, lock_weights
@@ -70,9 +71,10 @@ def _lock(workspace: Workspace, component: Component, store_of: Callable[[str], 
     name, folder = component.name, workspace.folder / "components" / component.name
     files.sweep(folder)
     cache = workspace.local / "cache" / "weights.json"
-    pointers = [parse_pointer(files.read(folder / path).decode(), path, name) for path in component.weights]
     old = (folder / LOCK).read_bytes() if (folder / LOCK).exists() else b""
     place = Place(name, folder)
+    pointed = [parse_pointer(files.read(folder / path).decode(), path, name) for path in component.weights]
+    pointers = [file for pointer in pointed for file in files_of(pointer, place)]
     store = store_of(f"{name}-weights") if store_of else None
     last = parse_lock(old.decode(), f"components/{name}/{LOCK}", name) if old else None
     work = Work(name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, last)
