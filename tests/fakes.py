@@ -219,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.registry.requests.append((self.command, self.path, status))
         self.send_response(status)
-        for key, value in {"content-length": str(len(body)), **(headers or {})}.items():
+        said = {"connection": "close"} if self.close_connection else {}
+        for key, value in {"content-length": str(len(body)), **said, **(headers or {})}.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":

@@ -130,7 +130,8 @@ class Uploads:
         """Where to upload a blob; None if the registry mounted it, as `query` asked; one that refuses to mount, though
         it should answer 202, is asked for a plain upload. Source: "Mounting a blob".
         """
-        answer = self.host.send("POST", f"{self.url}{query}", {"content-length": "0"})
+        # Twice does no harm: a registry drops uploads that nobody goes on with.
+        answer = self.host.send("POST", f"{self.url}{query}", {"content-length": "0"}, repeatable=True)
         if query and answer.status == 201:
             return None
         if query and answer.status != 202:
