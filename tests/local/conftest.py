@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from carried import clone, exported
+from fakes import FakeRegistry, serving
 from lockstep.cli.main import main
 from tiny import Tiny, set_identity, tiny_bundle
 
@@ -55,3 +56,16 @@ def other(released: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ti
     """A clone on the other side: Git has the release, the store has nothing."""
     set_identity(monkeypatch)
     return clone(released, tmp_path / "other")
+
+
+@pytest.fixture
+def fake() -> FakeRegistry:
+    """A registry that answers as it should, with long pages."""
+    return FakeRegistry(page=1000)
+
+
+@pytest.fixture
+def host(fake: FakeRegistry) -> Iterator[str]:
+    """Where it is, as long as the test lasts."""
+    with serving(fake) as name:
+        yield name

@@ -26,7 +26,6 @@ from carried import (
     store_of,
     tags_of,
 )
-from fakes import FakeRegistry, serving
 from lockstep.cli.main import main, program
 from lockstep.core.errors import OutsideError, Refused
 from lockstep.core.names import Digest, digest_of
@@ -54,17 +53,6 @@ from lockstep.cli.main import main
 assert main(["import", sys.argv[2], "-C", sys.argv[3]]) == 0
 print(done)
 """
-
-
-@pytest.fixture
-def fake():
-    return FakeRegistry(page=1000)
-
-
-@pytest.fixture
-def host(fake):
-    with serving(fake) as name:
-        yield name
 
 
 def test_a_release_comes_to_the_other_side_as_it_was(released, other, archive):

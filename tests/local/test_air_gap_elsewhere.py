@@ -18,7 +18,6 @@ from carried import (
     imported,
     store_of,
 )
-from fakes import FakeRegistry, serving
 from lockstep.cli.main import program
 from lockstep.core.bundle import Platform
 from lockstep.core.errors import OutsideError, UsageError
@@ -35,17 +34,6 @@ from tiny import base_image, set_identity, tiny_bundle, with_base
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LARGE = 48 << 20
-
-
-@pytest.fixture
-def fake():
-    return FakeRegistry(page=1000)
-
-
-@pytest.fixture
-def host(fake):
-    with serving(fake) as name:
-        yield name
 
 
 def test_a_blob_that_is_elsewhere_comes_from_the_registry(tmp_path, host, fake, monkeypatch):

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from fakes import FakeRegistry, serving
 from lockstep.cli.main import main, program
 from lockstep.core.bundle import Platform
 from lockstep.core.errors import OutsideError, Refused, UsageError
@@ -25,17 +24,6 @@ from lockstep.verbs.verify import verify_bundle
 from tiny import base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")
-
-
-@pytest.fixture
-def fake():
-    return FakeRegistry(page=1000)
-
-
-@pytest.fixture
-def host(fake):
-    with serving(fake) as name:
-        yield name
 
 
 @pytest.fixture

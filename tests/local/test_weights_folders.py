@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lockstep.adapters.dvc import Place, files_of
 from lockstep.core.errors import OutsideError, Refused
 from lockstep.core.names import DvcMd5
-from lockstep.core.pointer import FolderPointer, folder_md5, parse_folder, parse_pointer
+from lockstep.core.pointer import Pointer, folder_md5, parse_folder, parse_pointer
 from lockstep.oci.layout import Layout
 from lockstep.oci.unpack import unpacked
 from lockstep.verbs.stores import own_stores
@@ -172,7 +172,7 @@ def test_the_working_copy_is_taken_where_dvc_has_only_the_list(tiny: Tiny) -> No
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a//b", "a/./b", "", "."])
 def test_a_list_that_leads_out_of_its_folder_is_refused(path: str) -> None:
     files = [(path, DvcMd5("0" * 32))]
-    folder = FolderPointer("weights/a.dvc", "a", folder_md5(files), 0, "", "here")
+    folder = Pointer("weights/a.dvc", "a", folder_md5(files), 0, "", "here", is_folder=True)
     data = json.dumps([{"md5": "0" * 32, "relpath": path}]).encode()
 
     with pytest.raises(Refused) as caught:
@@ -183,7 +183,7 @@ def test_a_list_that_leads_out_of_its_folder_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"[1]", b'[{"md5": "x", "relpath": "a"}]', b"\xff"])
 def test_what_is_no_list_is_refused(data: bytes) -> None:
-    folder = FolderPointer("weights/a.dvc", "a", DvcMd5("0" * 32), 0, "", "here")
+    folder = Pointer("weights/a.dvc", "a", DvcMd5("0" * 32), 0, "", "here", is_folder=True)
 
     with pytest.raises(Refused):
         parse_folder(data, folder, "ocr")
@@ -193,7 +193,7 @@ def test_what_is_no_list_is_refused(data: bytes) -> None:
 def test_a_list_is_read_as_dvc_writes_it(files: dict[str, bytes]) -> None:
     files = {path: data for path, data in files.items() if path not in {".", ".."}} or {"a": b""}
     folder = parse_pointer(pointer_text(files), "weights/deep/bert.dvc", "ocr")
-    assert isinstance(folder, FolderPointer)
+    assert folder.is_folder
 
     found = parse_folder(listed(files), folder, "ocr")
 

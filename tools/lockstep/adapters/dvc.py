@@ -19,7 +19,7 @@ from pathlib import Path
 from lockstep.adapters import files, process
 from lockstep.core.errors import Finding, OutsideError, Refused
 from lockstep.core.names import DvcMd5
-from lockstep.core.pointer import AnyPointer, FolderPointer, Pointer, parse_folder
+from lockstep.core.pointer import Pointer, parse_folder
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def candidates(pointer: Pointer, place: Place) -> Iterator[Path]:
     yield from _objects(pointer, place, pointer.md5)
 
 
-def files_of(pointer: AnyPointer, place: Place) -> tuple[Pointer, ...]:
+def files_of(pointer: Pointer, place: Place) -> tuple[Pointer, ...]:
     """The files that a pointer means: one, or those of a folder as DVC lists them, with the sizes that they have where
     they were found first.
 
@@ -72,7 +72,7 @@ def files_of(pointer: AnyPointer, place: Place) -> tuple[Pointer, ...]:
         Refused: no list of the folder has the bytes that the pointer names, or its files have another size together.
         OutsideError: the list or one of the files is nowhere to be had.
     """
-    if isinstance(pointer, Pointer):
+    if not pointer.is_folder:
         return (pointer,)
     found = []
     for path, md5 in _list(pointer, place):
@@ -90,7 +90,7 @@ def files_of(pointer: AnyPointer, place: Place) -> tuple[Pointer, ...]:
     return tuple(found)
 
 
-def _list(folder: FolderPointer, place: Place) -> tuple[tuple[str, DvcMd5], ...]:
+def _list(folder: Pointer, place: Place) -> tuple[tuple[str, DvcMd5], ...]:
     """DVC's list of a folder, from the first place that has it with the right bytes."""
     wrong: list[Refused] = []
     for path in _objects(folder, place, f"{folder.md5}.dir"):
@@ -107,7 +107,7 @@ def _near(pointer: Pointer, place: Place) -> Path:
     return (place.folder / pointer.path).parent / pointer.name.removeprefix(above).removeprefix("/")
 
 
-def _objects(pointer: AnyPointer, place: Place, name: str) -> Iterator[Path]:
+def _objects(pointer: Pointer, place: Place, name: str) -> Iterator[Path]:
     """Where DVC itself may have the bytes of one md5 (a list's with `.dir`), nearest first."""
     repository = repository_of(place.folder.resolve())
     if not repository:
@@ -146,7 +146,7 @@ def read_config(repository: Path) -> Config:
     return Config((folder / cache).resolve(), parser.get("core", "remote", fallback=""), remotes, folder)
 
 
-def missing(pointer: AnyPointer, place: Place) -> OutsideError:
+def missing(pointer: Pointer, place: Place) -> OutsideError:
     """The error for a pointer whose bytes are nowhere; says where they were looked for."""
     repository = repository_of(place.folder.resolve())
     where = (
@@ -154,7 +154,7 @@ def missing(pointer: AnyPointer, place: Place) -> OutsideError:
         if repository
         else "the working copy (no .dvc/config above it)"
     )
-    what = "DVC's list of " if isinstance(pointer, FolderPointer) else ""
+    what = "DVC's list of " if pointer.is_folder else ""
     wanted = f"{what}{pointer.name} (md5 {pointer.md5}, {pointer.size} bytes)"
     return OutsideError(
         f"{place.component}: the bytes of {wanted} are not in {where}",
@@ -163,7 +163,7 @@ def missing(pointer: AnyPointer, place: Place) -> OutsideError:
     )
 
 
-def _local_remote(config: Config, pointer: AnyPointer) -> Path | None:
+def _local_remote(config: Config, pointer: Pointer) -> Path | None:
     """The folder of the pointer's remote; None if it has none or it is not a folder. Relative ones start at
     .dvc/.
     """
@@ -175,7 +175,7 @@ def _object(base: Path, name: str) -> Path:
     return base / "files" / "md5" / name[:2] / name[2:]
 
 
-def _fetch(pointer: AnyPointer, place: Place) -> bool:
+def _fetch(pointer: Pointer, place: Place) -> bool:
     """Whether DVC says that it fetched the object into its cache. False without DVC.
 
     Raises:

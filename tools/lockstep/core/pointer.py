@@ -40,15 +40,16 @@ _OUT_FIELDS = {
 
 @dataclass(frozen=True)
 class Pointer:
-    """What a .dvc file points to.
+    """What a .dvc file points to: a file, or a folder by DVC's list of its files.
 
     Args:
         path: Of the .dvc file in the component, such as weights/ocr.npz.dvc.
-        name: Of the file in the weights image: its path below weights/.
-        md5: Of the file's bytes.
-        size: Bytes of the file.
+        name: Of the file or folder in the weights image: its path below weights/.
+        md5: Of the file's bytes, or of the list's (without DVC's `.dir`).
+        size: Bytes of the file, or of all files of the folder.
         remote: Name of the DVC remote if the pointer names one; empty for the default one.
         where: file:line of the md5, for errors.
+        is_folder: Whether it is one.
     """
 
     path: str
@@ -57,30 +58,7 @@ class Pointer:
     size: int
     remote: str
     where: str
-
-
-@dataclass(frozen=True)
-class FolderPointer:
-    """What a .dvc file of a folder points to: DVC's list of its files.
-
-    Args:
-        path: Of the .dvc file in the component, such as weights/bert.dvc.
-        name: Of the folder in the weights image: its path below weights/.
-        md5: Of the list, without DVC's `.dir`.
-        size: Bytes of all files.
-        remote: Name of the DVC remote if the pointer names one; empty for the default one.
-        where: file:line of the md5, for errors.
-    """
-
-    path: str
-    name: str
-    md5: DvcMd5
-    size: int
-    remote: str
-    where: str
-
-
-AnyPointer = Pointer | FolderPointer
+    is_folder: bool = False
 
 
 def folder_md5(files: Iterable[tuple[str, DvcMd5]]) -> DvcMd5:
@@ -95,7 +73,7 @@ def folder_md5(files: Iterable[tuple[str, DvcMd5]]) -> DvcMd5:
     return DvcMd5(hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest())
 
 
-def parse_folder(data: bytes, folder: FolderPointer, component: str) -> tuple[tuple[str, DvcMd5], ...]:
+def parse_folder(data: bytes, folder: Pointer, component: str) -> tuple[tuple[str, DvcMd5], ...]:
     """Path below the folder and md5 of each of its files, sorted, from DVC's list.
 
     Raises:
@@ -116,7 +94,7 @@ def parse_folder(data: bytes, folder: FolderPointer, component: str) -> tuple[tu
     return tuple(sorted(found.items()))
 
 
-def parse_pointer(text: str, path: str, component: str) -> AnyPointer:
+def parse_pointer(text: str, path: str, component: str) -> Pointer:
     """The pointer that a .dvc file holds. Scalars are read as strings: an md5 of digits alone stays one.
 
     Args:
@@ -134,14 +112,14 @@ def parse_pointer(text: str, path: str, component: str) -> AnyPointer:
     found += _out_findings(out, document, component) if out else []
     refuse_if(found, f"{document.name} cannot be locked")
     folder = posixpath.dirname(path).removeprefix("weights").removeprefix("/")
-    kind = FolderPointer if out["md5"].endswith(_FOLDER) else Pointer
-    return kind(
+    return Pointer(
         path=path,
         name=posixpath.join(folder, out["path"]),
         md5=DvcMd5(out["md5"].removesuffix(_FOLDER)),
         size=int(out["size"]),
         remote=out.get("remote") or "",
         where=document.where(("outs", 0, "md5")),
+        is_folder=out["md5"].endswith(_FOLDER),
     )
 
 
@@ -200,7 +178,7 @@ def _refusal(document: Document, path: tuple[str | int, ...], what: str, fix: st
     return Finding("weights/pointer", document.where(path), what, fix, component)
 
 
-def _wrong_list(folder: FolderPointer, what: str, component: str) -> Refused:
+def _wrong_list(folder: Pointer, what: str, component: str) -> Refused:
     fix = f"if it is damaged: dvc pull {folder.path}; else: dvc add {folder.path.removesuffix('.dvc')}"
     finding = Finding("weights/bytes", folder.where, f"DVC's list of {folder.name}: {what}", fix, component)
     return Refused(f"{component}: no list of the files of {folder.name}", [finding])

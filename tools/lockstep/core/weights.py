@@ -14,7 +14,7 @@ from lockstep.core.document import Document, format_yaml, parse_canonical
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.model import Value, dump, load
 from lockstep.core.names import Digest, DvcMd5
-from lockstep.core.pointer import AnyPointer, FolderPointer, folder_md5
+from lockstep.core.pointer import Pointer, folder_md5
 
 SCHEMA: Literal["lockstep.dev/weights/v1"] = "lockstep.dev/weights/v1"
 # At the top of a Linux system. Source: Filesystem Hierarchy Standard 3.0, section 3, and what containers add.
@@ -94,7 +94,7 @@ def fit_a_system(files: Iterable[WeightsFile]) -> bool:
     return _SYSTEM.isdisjoint(top_names(files))
 
 
-def stale(component: str, lock: WeightsLock | None, pointers: Iterable[AnyPointer]) -> tuple[Finding, ...]:
+def stale(component: str, lock: WeightsLock | None, pointers: Iterable[Pointer]) -> tuple[Finding, ...]:
     """Where the lock does not say what the pointers say; empty if it is up to date. Compares, reads no
     weights.
 
@@ -120,11 +120,11 @@ def stale(component: str, lock: WeightsLock | None, pointers: Iterable[AnyPointe
     return tuple(sorted(found))
 
 
-def _difference(files: list[WeightsFile], pointer: AnyPointer) -> str:
+def _difference(files: list[WeightsFile], pointer: Pointer) -> str:
     """How what is locked for a pointer differs from what it says: by md5, which is that of the list for a folder."""
     first, size = files[0], sum(file.size for file in files)
     name, md5 = first.name, first.md5
-    if isinstance(pointer, FolderPointer):
+    if pointer.is_folder:
         name = pointer.name if all(file.name.startswith(f"{pointer.name}/") for file in files) else first.name
         md5 = folder_md5((file.name.removeprefix(f"{pointer.name}/"), file.md5) for file in files)
     elif len(files) > 1:

@@ -14,7 +14,7 @@ from lockstep.adapters.git import GitTree
 from lockstep.core.component import Component, Image
 from lockstep.core.errors import Finding, Refused, refuse_if
 from lockstep.core.names import ComponentName, ImageRef
-from lockstep.core.pointer import AnyPointer, parse_pointer
+from lockstep.core.pointer import Pointer, parse_pointer
 from lockstep.core.release import Copier, LayerRef, Pinned, PinnedImage, PinnedWeights
 from lockstep.core.source import component_path
 from lockstep.core.tree import TreeEntry
@@ -125,7 +125,7 @@ def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store
         )
 
 
-def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[AnyPointer, ...]:
+def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[Pointer, ...]:
     """What the .dvc files of a component point to."""
     paths = {path: component_path(name, path) for path in component.weights}
     files = tree.read(list(paths.values()))
