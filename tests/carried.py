@@ -13,7 +13,6 @@ from lockstep.oci.layout import Layout
 from lockstep.verbs.export import export_release
 from lockstep.verbs.import_ import import_release
 from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import Tiny
 
 ONE = Version("1.0.0")
@@ -48,7 +47,7 @@ def tags_of(tiny):
 
 
 def findings_of(tiny):
-    return verify_bundle(tiny.workspace, ("1.0.0",), own_stores(tiny.workspace).of, deep=True).findings
+    return tiny.verify("1.0.0", deep=True).findings
 
 
 def canonical(data):

@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.repository, self.name = found["repository"], found["name"]
             getattr(self, f"{self.command.lower()}_{found['kind'].replace('/', '_')}")()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
     def get_blobs(self) -> None:
         data = self.registry.blobs.get(self.repository, {}).get(self.name)
@@ -186,6 +186,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.registry.tags.setdefault(self.repository, {})[self.name] = digest(data)
         self.registry.types[digest(data)] = self.headers["content-type"]
         self._answer(201, b"", self._digest(digest(data)))
+
+    def delete_manifests(self) -> None:
+        held = self.registry.manifests.get(self.repository, {})
+        if held.pop(self.name, None) is None:
+            self._answer(404, _error("MANIFEST_UNKNOWN"))
+            return
+        tags = self.registry.tags.get(self.repository, {})
+        self.registry.tags[self.repository] = {tag: one for tag, one in tags.items() if one != self.name}
+        self._answer(202, b"")
 
     def get_tags(self) -> None:
         if self.repository not in self.registry.tags:

@@ -24,8 +24,10 @@ from lockstep.oci.store import put_image, writing
 from lockstep.verbs.edit import Writing
 from lockstep.verbs.promote import promote_release
 from lockstep.verbs.release import Released, release_version
+from lockstep.verbs.shelf import OwnShelf
 from lockstep.verbs.stage import stage_release
 from lockstep.verbs.stores import own_stores
+from lockstep.verbs.verify import Looking, Verified, verify_bundle
 from lockstep.verbs.weights import lock_components
 from lockstep.verbs.workspace import Workspace, open_workspace
 
@@ -173,6 +175,11 @@ class Tiny:
         """Stages and promotes a release."""
         stage_release(self.workspace, environment, Version(version), Writing())
         promote_release(self.workspace, environment, Version(version), Writing())
+
+    def verify(self, *what: str, deep: bool = False, now: float = 0.0) -> Verified:
+        """What `lockstep verify` finds in the bundle's own store."""
+        workspace = self.workspace
+        return verify_bundle(workspace, what, Looking(OwnShelf(own_stores(workspace).of), deep, now))
 
     def copy(self, folder: Path) -> Tiny:
         """The same bundle, with store and history, somewhere else."""

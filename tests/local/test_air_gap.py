@@ -34,7 +34,6 @@ from lockstep.oci.layout import Layout
 from lockstep.oci.store import verify_blob
 from lockstep.verbs.push import push_release
 from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import set_identity, tiny_bundle
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -85,7 +84,7 @@ def test_what_was_imported_is_pushed_and_serves(other, archive, fake, host):
     other.serve("1.0.0")
 
     assert sorted(fake.tags) == ["far/tiny/front-door", "far/tiny/model", "far/tiny/model-weights"]
-    assert verify_bundle(other.workspace, (), own_stores(other.workspace).of, deep=True).findings == ()
+    assert other.verify(deep=True).findings == ()
 
 
 def test_the_same_release_gives_the_same_bytes_from_either_side(released, other, archive, tmp_path):

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from lockstep.cli.main import main
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import Tiny, good_tree, set_identity, tiny_bundle
 
 Run = Callable[..., str]
@@ -38,8 +36,7 @@ def _tree(tiny: Tiny, at: str = "main") -> str:
 
 
 def _verified(tiny: Tiny) -> bool:
-    workspace = tiny.workspace
-    return not verify_bundle(workspace, ["staging"], own_stores(workspace).of, deep=False).findings
+    return not tiny.verify("staging").findings
 
 
 def test_the_next_stage_writes_what_a_new_agent_is_told_and_takes_it_away_from_another(tiny: Tiny, run: Run) -> None:

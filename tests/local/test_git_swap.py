@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from lockstep.cli.main import main
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import STAGING, Tiny, good_tree, set_identity
 
 Run = Callable[..., str]
@@ -49,8 +47,7 @@ def _replicas(tiny: Tiny) -> dict[str, int]:
 
 
 def _verified(tiny: Tiny) -> bool:
-    workspace = tiny.workspace
-    return not verify_bundle(workspace, ["staging"], own_stores(workspace).of, deep=False).findings
+    return not tiny.verify("staging").findings
 
 
 def test_a_plain_promote_of_what_is_in_standby_is_refused(run: Run) -> None:

@@ -20,7 +20,6 @@ from lockstep.oci.store import copy_image, read_blob, writing
 from lockstep.oci.unpack import unpacked
 from lockstep.verbs.push import push_release
 from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")
@@ -142,7 +141,7 @@ def test_a_bundle_without_a_registry_is_told_where_to_write_one(tmp_path):
         push(tiny)
 
     assert caught.value.where == "lockstep.yaml"
-    assert "lockstep push 1.0.0" in caught.value.fix
+    assert "registry: HOST/PATH" in caught.value.fix
 
 
 def test_a_release_whose_images_are_elsewhere_names_the_command_that_makes_them(tiny, tmp_path):
@@ -295,16 +294,16 @@ def test_verify_knows_the_base_and_finds_what_is_wrong_with_it(tiny, tmp_path):
     tiny.release("1.0.0")
     tiny.serve("1.0.0")
 
-    good = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=True)
+    good = tiny.verify(deep=True)
     blobs = shelf.folder / "blobs/sha256"
     layer = blobs / base.layers[0].digest.hex
     data = layer.read_bytes()
     layer.write_bytes(bytes(len(data)))
-    quick = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=False)
-    deep = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=True)
+    quick = tiny.verify()
+    deep = tiny.verify(deep=True)
     layer.write_bytes(data)
     (blobs / base.digest.hex).unlink()
-    absent = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=False)
+    absent = tiny.verify()
 
     assert good.findings == quick.findings == ()
     assert any("base images were compared by size only" in note for note in quick.notes)

@@ -10,8 +10,7 @@ import yaml
 
 from broken.exhibit import Good, apply_edits
 from lockstep.core.rules import RULES
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import Verified, verify_bundle
+from lockstep.verbs.verify import Verified
 from tiny import Tiny, good_tree
 
 MUSEUM = Path(__file__).resolve().parents[1] / "broken"
@@ -24,8 +23,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
 
 
 def verified(tiny: Tiny, *what: str) -> Verified:
-    workspace = tiny.workspace
-    return verify_bundle(workspace, what, own_stores(workspace).of, deep=False)
+    return tiny.verify(*what)
 
 
 def test_verify_finds_nothing_in_the_good_tree(good: Good):

@@ -14,8 +14,9 @@ from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.facts import Facts
 from lockstep.core.rules.release import read_release
+from lockstep.verbs.shelf import OwnShelf
 from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import Shelf, gather
+from lockstep.verbs.verify import Looking, gather
 from tiny import Tiny, good_tree
 
 Path = tuple[str | int, ...]
@@ -27,7 +28,7 @@ STATED = {"runtime", "builder"}
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     tiny: Tiny = good_tree(tmp_path_factory.mktemp("good") / "tiny")
-    return gather(tiny.workspace, (), Shelf(own_stores(tiny.workspace).of), deep=True)[0]
+    return gather(tiny.workspace, (), Looking(OwnShelf(own_stores(tiny.workspace).of), deep=True, now=0))[0]
 
 
 def paths(value: Any, path: Path = ()) -> Iterator[Path]:

@@ -22,7 +22,6 @@ from lockstep.runner.volumes import ImageFiles
 from lockstep.runner.workload import Workload, parse_deployment
 from lockstep.verbs.push import push_release
 from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import STAGING, WEIGHTS, Tiny, base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")
@@ -88,7 +87,7 @@ def test_the_objects_copy_what_the_image_has_and_verify_knows_it(tiny: Tiny, tmp
         Layout(tiny.folder / ".lockstep/store", "model-weights"), volume.reference.digest, tmp_path / "cache"
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"model.bin": WEIGHTS}
-    assert verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=True).findings == ()
+    assert tiny.verify(deep=True).findings == ()
 
 
 def test_push_sends_the_weights_once(tiny: Tiny) -> None:
@@ -119,7 +118,7 @@ def test_verify_finds_a_copier_that_is_gone(tiny: Tiny, lost: str) -> None:
     else:
         store.tag("copier-1.0.0", store.manifest(weights_of(tiny).reference.digest))
 
-    (found,) = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=False).findings
+    (found,) = tiny.verify().findings
 
     assert found.component == "model"
     assert found.rule == {"manifest": "store/absent", "tag": "store/tag"}[lost]
@@ -133,7 +132,7 @@ def test_an_instance_with_another_copier_comes_from_no_release(tiny: Tiny) -> No
     tiny.replace(f"releases/staging/instances/{name.name}", copier_of(tiny).reference.digest, other)
     tiny.commit("by hand")
 
-    found = verify_bundle(tiny.workspace, (), own_stores(tiny.workspace).of, deep=False).findings
+    found = tiny.verify().findings
 
     assert {"instance/id", "instance/unreleased"} <= {finding.rule for finding in found}
 

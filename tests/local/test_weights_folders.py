@@ -15,8 +15,6 @@ from lockstep.core.names import DvcMd5
 from lockstep.core.pointer import Pointer, folder_md5, parse_folder, parse_pointer
 from lockstep.oci.layout import Layout
 from lockstep.oci.unpack import unpacked
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import Tiny, md5_of, tiny_bundle
 
 FILES = {"config.json": b"{}\n", "shards/1.bin": b"one" * 1000, "shards/2.bin": b"two" * 1000, "same.bin": b"{}\n"}
@@ -79,7 +77,7 @@ def test_a_folder_is_locked_released_and_verified_file_by_file(tiny: Tiny, tmp_p
     assert [file.name for file in weights.files] == sorted(found)
     assert {file.path for file in weights.files} == {"weights/bert.dvc"}
     tiny.serve("1.1.0")
-    assert verify_bundle(tiny.workspace, ("1.1.0",), own_stores(tiny.workspace).of, deep=True).findings == ()
+    assert tiny.verify("1.1.0", deep=True).findings == ()
 
 
 def test_one_changed_file_is_one_new_layer(tiny: Tiny) -> None:

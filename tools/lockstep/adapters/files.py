@@ -239,6 +239,20 @@ def fresh_log(path: Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
+def held_together(path: Path, owner: str) -> Iterator[None]:
+    """Holds `path` with others who hold it so, and keeps those away that want it alone (held_alone); waits for them.
+    `owner` is written in it, for whoever is kept away.
+    """
+    with wrapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+b")
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        _sign(stream, owner)
+        yield
+
+
+@contextlib.contextmanager
 def held_alone(path: Path, owner: str) -> Iterator[None]:
     """Holds `path` as long as the block or the process lasts, with `owner` written in it.
 
@@ -256,7 +270,12 @@ def held_alone(path: Path, owner: str) -> Iterator[None]:
             other = stream.read().decode(errors="replace").strip()
             what = f"{other or 'another process'} is at work here"
             raise OutsideError(what, where=str(path), fix="stop that one first") from error
-        stream.truncate(0)
-        stream.write(owner.encode())
-        stream.flush()
+        _sign(stream, owner)
         yield
+
+
+def _sign(stream: BinaryIO, owner: str) -> None:
+    """Writes who holds a file into it; only for words, so a full disk does not stop what may free it."""
+    with contextlib.suppress(OSError):
+        os.truncate(stream.fileno(), 0)
+        os.write(stream.fileno(), owner.encode())

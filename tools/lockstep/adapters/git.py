@@ -64,6 +64,20 @@ class Repository:
         """The commit of a local branch, or of `origin`'s where there is no local one (as in CI)."""
         return self.resolve(f"refs/heads/{name}") or self.resolve(f"refs/remotes/origin/{name}")
 
+    def remote_of(self, branch: str) -> str:
+        """The remote that a branch follows, else `origin`; empty in a repository without either."""
+        followed = self.ask("config", "--get", f"branch.{branch}.remote").stdout.decode().strip()
+        return followed or ("origin" if b"origin" in self.ask("remote").stdout.split() else "")
+
+    def remote_tip(self, remote: str, branch: str) -> GitSha | None:
+        """The commit that a branch of a remote has there now; None if there is no such branch.
+
+        Raises:
+            OutsideError: the remote cannot be asked.
+        """
+        said = self.git("ls-remote", "--", remote, f"refs/heads/{branch}").decode().split()
+        return GitSha(said[0]) if said else None
+
     def tree(self, commit: GitSha) -> GitTree:
         """The files of a commit, below the bundle's folder."""
         return GitTree(self, commit)

@@ -46,6 +46,20 @@ def environment_commits(repository: Repository, tip: GitSha, name: EnvironmentNa
     )
 
 
+def release_times(repository: Repository, tip: GitSha) -> dict[str, float]:
+    """When each release.yaml came first, in seconds since 1970 UTC by the folder of its version; as far as this clone's
+    history goes.
+    """
+    pathspec = f":(glob){repository.prefix}releases/*/release.yaml"
+    options = ("--full-history", "-m", "--diff-filter=A", "--no-renames", "--name-only", "--format=%x01%ct")
+    output = repository.git("log", *options, tip, "--", pathspec).decode(errors="replace")
+    found: dict[str, float] = {}
+    for record in output.split("\x01")[1:]:
+        time, *paths = record.split("\n")
+        found.update({path.split("/")[-2]: float(time) for path in paths if path})
+    return found
+
+
 def _changes(body: str, folder: str) -> Mapping[str, str]:
     lines = (line.split("\t", 1) for line in body.split("\n") if "\t" in line)
     return {path.removeprefix(folder): status for status, path in lines}

@@ -34,6 +34,7 @@ COMMANDS = {
     "history": ("lockstep.cli.reading", "Show every edit of an environment."),
     "diff": ("lockstep.cli.reading", "Show what differs between two releases."),
     "trace": ("lockstep.cli.reading", "Show which release, weights, prompts and source made an instance."),
+    "gc": ("lockstep.cli.collecting", "Delete images that no release and no environment needs."),
     "verify": ("lockstep.cli.verifying", "Re-check releases and environments from files and store alone."),
     "up": ("lockstep.cli.running", "Run an environment on this machine, following Git."),
     "weights": ("lockstep.cli.weights", "Lock the weights of components."),

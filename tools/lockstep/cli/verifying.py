@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.output import amount, emit, paint, say, shared, show_findings
+from lockstep.cli.output import amount, asking, emit, paint, say, shared, show_findings
 
 if TYPE_CHECKING:
     from lockstep.verbs.verify import Verified
@@ -19,6 +20,8 @@ _EPILOG = """Examples:
   lockstep verify
 
   lockstep verify 1.4.0 production --deep
+
+  lockstep verify 1.4.0 --registry
 
   lockstep verify production -o json | jq '.findings[].rule'
 
@@ -30,19 +33,24 @@ Every rule: docs/rules.md. Exit codes: 0 verified, 1 findings, 2 no such release
 @click.option(
     "--deep", is_flag=True, help="Hash every byte of every layer, however large (by default up to 64 MB per release)."
 )
+@click.option("--registry", "remote", is_flag=True, help="Look for images in the registry, not in .lockstep/store.")
+@asking
 @shared
-def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool) -> int:
+def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool, remote: bool, plain_http: bool) -> int:
     """Re-check releases and environments from Git and the store alone.
 
     WHAT are versions and environments; all of them by default. Nothing that an earlier run said is believed: every id
     is computed again from its file, every digest from its bytes.
     """
+    from lockstep.verbs.shelf import OwnShelf, registry_shelf  # noqa: PLC0415
     from lockstep.verbs.stores import own_stores  # noqa: PLC0415
-    from lockstep.verbs.verify import verify_bundle  # noqa: PLC0415
+    from lockstep.verbs.verify import Looking, verify_bundle  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
-    verified = verify_bundle(workspace, what, own_stores(workspace).of, deep=deep)
+    stores = own_stores(workspace, plain_http=plain_http)
+    shelf = registry_shelf(workspace, stores) if remote else OwnShelf(stores.of)
+    verified = verify_bundle(workspace, what, Looking(shelf, deep, time.time()))
     if form == "json":
         found = [asdict(finding) for finding in verified.findings]
         emit("verify", {"ok": not found, "checked": verified.checked, "findings": found, "notes": verified.notes})

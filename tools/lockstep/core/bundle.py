@@ -13,6 +13,7 @@ from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding
 from lockstep.core.model import Value, dump, load
 from lockstep.core.names import ComponentName, EnvironmentName, ImageRef
+from lockstep.core.retention import Retention
 from lockstep.core.version import Version
 
 OWN_STORE = "lockstep.local"  # the registry's host that means the store in .lockstep
@@ -96,6 +97,7 @@ class Bundle(Value):
         min_length=1, description="folders below releases/, and what each accepts"
     )
     state: State = Field(default=State(), description="where releases/ lives")
+    retention: Retention = Field(default=Retention(), description="which releases keep their images; all, if not given")
     pin: Mapping[ComponentName, Pin] = Field(
         default_factory=dict, description="components held at an earlier release: `ocr: {from: 1.4.0}`"
     )

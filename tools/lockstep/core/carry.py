@@ -13,6 +13,7 @@ from lockstep.core.errors import Finding
 from lockstep.core.names import ComponentName, Digest
 from lockstep.core.release import Release
 from lockstep.core.rules.image import Wanted, wanted_images
+from lockstep.core.tags import base_tag, release_tag
 
 DOCUMENT = "release.yaml"  # the repository of the document itself; no component's name has a dot
 
@@ -61,12 +62,7 @@ def carried_images(release: Release) -> tuple[Carried, ...]:
 
 def document_name(release: Release) -> str:
     """The name of release.yaml among the images."""
-    return f"{DOCUMENT}:release-{release.version}"
-
-
-def base_tag(digest: Digest) -> str:
-    """The tag of a base image in every repository whose images stand on it."""
-    return f"base-{digest.hex[:20]}"
+    return f"{DOCUMENT}:{release_tag(release.version)}"
 
 
 def external_components(release: Release) -> tuple[ComponentName, ...]:
@@ -110,5 +106,5 @@ def _third_party(release: Release) -> Iterator[Carried]:
     for name, pinned in release.components.items():
         image = pinned.image
         if image and not image.runtime and not image.code:
-            repository, tag = image.reference.repository, f"release-{release.version}"
+            repository, tag = image.reference.repository, release_tag(release.version)
             yield Carried(name, Role.THIRD_PARTY, repository, tag, image.reference.digest, repository)

@@ -30,6 +30,7 @@ __all__ = ["DIGEST", "Access", "Answer", "Host", "NoAnswer", "is_loopback", "sai
 DIGEST = "docker-content-digest"
 _FIXES = {
     404: "check `registry:` in lockstep.yaml",
+    405: "let the registry delete (for Docker's: REGISTRY_STORAGE_DELETE_ENABLED=true), or use its own retention rules",
     407: "put the proxy's login into HTTPS_PROXY or HTTP_PROXY: http://USER:PASSWORD@HOST:PORT",
     413: "raise the registry's limit on the size of a blob",
     429: f"the registry asks for fewer requests: wait some minutes, then {AGAIN}",

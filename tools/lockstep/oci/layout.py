@@ -11,6 +11,7 @@ Source: OCI image-spec v1.1.0, image-layout.md
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,6 +40,13 @@ class Layout:
     def has(self, digest: Digest) -> bool:
         """Whether the blob is there. It may still be damaged: readers verify."""
         return self._blob(digest).is_file()
+
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of the blob's file; None if it is not there."""
+        try:
+            return self._blob(digest).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def open(self, digest: Digest) -> BinaryIO:
         """The blob's bytes, unverified.
@@ -107,13 +115,19 @@ class Layout:
         digest = self.put(f"manifest of {reference}", writing(manifest)).digest
         with files.locked(self.folder / ".lock"):
             files.sweep(self.folder)
-            entries = [entry for entry in self._entries() if _ref_name(entry) != reference]
+            entries = [entry for entry in index_entries(self.folder) if ref_name(entry) != reference]
             media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
             named = {"annotations": {REF_NAME: reference}}
             entries.append({"mediaType": media_type, "digest": digest, "size": len(manifest), **named})
-            entries.sort(key=lambda entry: (_ref_name(entry), str(entry.get("digest"))))
+            entries.sort(key=lambda entry: (ref_name(entry), str(entry.get("digest"))))
             files.write(self.folder / "index.json", format_index(entries))
         return digest
+
+    def delete(self, digest: Digest) -> bool:
+        """Whether a manifest was named here; no tag of this repository names it any more. Its bytes stay until a
+        collection finds that nothing reaches them (sweep.py).
+        """
+        return forget(self.folder, {(self.repository, digest)})
 
     def digest_of(self, reference: str) -> Digest | None:
         """The manifest that a tag or a digest names here; None if there is none."""
@@ -122,7 +136,7 @@ class Layout:
 
     def tags(self) -> dict[str, Digest]:
         """Every tag of this repository and the manifest that it names, sorted by tag."""
-        named = ((_ref_name(entry), Digest(entry["digest"])) for entry in self._entries() if _ref_name(entry))
+        named = ((ref_name(entry), Digest(entry["digest"])) for entry in index_entries(self.folder) if ref_name(entry))
         split = ((name.rpartition(":"), digest) for name, digest in named)
         return dict(sorted((tag, digest) for (repository, _, tag), digest in split if repository == self.repository))
 
@@ -131,26 +145,10 @@ class Layout:
 
     def _is_stored(self, layer: Layer) -> bool:
         """Whether the blob is there; one of another size is damaged, and written again."""
-        try:
-            return self._blob(layer.digest).stat().st_size == layer.size
-        except FileNotFoundError:
-            return False
+        return self.size(layer.digest) == layer.size
 
     def _reference(self, tag: str) -> str:
         return f"{self.repository}:{checked_tag(tag)}" if self.repository else checked_tag(tag)
-
-    def _entries(self) -> list[dict[str, Any]]:
-        path = self.folder / "index.json"
-        if not path.exists():
-            return []
-        try:
-            entries = json.loads(files.read(path))["manifests"]
-            if not all(Digest(entry["digest"]) for entry in entries):
-                return []
-        except (ValueError, KeyError, TypeError) as error:
-            fix = "restore the file, or remove the folder and build again"
-            raise OutsideError(f"not an OCI image index: {error}", where=str(path), fix=fix) from error
-        return list(entries)
 
 
 def _make(folder: Path) -> None:
@@ -163,5 +161,35 @@ def _make(folder: Path) -> None:
         files.write(folder / "oci-layout", LAYOUT_FILE)
 
 
-def _ref_name(entry: dict[str, Any]) -> str:
+def forget(folder: Path, images: AbstractSet[tuple[str, Digest]]) -> bool:
+    """Whether some images, by repository and digest, had a name in the index; none of them has, after this one step."""
+    with files.locked(folder / ".lock"):
+        entries = index_entries(folder)
+        staying = [one for one in entries if (ref_name(one).rpartition(":")[0], one["digest"]) not in images]
+        if len(staying) != len(entries):
+            files.write(folder / "index.json", format_index(staying))
+    return len(staying) != len(entries)
+
+
+def index_entries(folder: Path) -> list[dict[str, Any]]:
+    """Every entry of a layout's index; each has a digest. None before the first.
+
+    Raises:
+        OutsideError: it is no index.
+    """
+    path = folder / "index.json"
+    if not path.exists():
+        return []
+    try:
+        entries = json.loads(files.read(path))["manifests"]
+        if not all(Digest(entry["digest"]) for entry in entries):
+            return []
+    except (ValueError, KeyError, TypeError) as error:
+        fix = "restore the file, or remove the folder and build again"
+        raise OutsideError(f"not an OCI image index: {error}", where=str(path), fix=fix) from error
+    return list(entries)
+
+
+def ref_name(entry: dict[str, Any]) -> str:
+    """Repository and tag of an entry, such as `ocr:release-1.2.0`; empty if it has no name."""
     return str((entry.get("annotations") or {}).get(REF_NAME, ""))

@@ -55,6 +55,18 @@ class Registry:
             self.host.holders.setdefault(digest, self.repository)
         return answer.status == 200
 
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of the blob as the registry says; None if it is not there. Nothing of it is read."""
+        url = self._url(f"blobs/{digest}")
+        answer = self.host.send("HEAD", url)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise self.host.refused(f"look for blob {digest}", url, answer)
+        if not answer.headers.get("content-length", "").isdigit():
+            raise strange(url, "it says no size of a blob")
+        return int(answer.headers["content-length"])
+
     def open(self, digest: Digest) -> BinaryIO:
         """The blob's bytes as they arrive, unverified.
 
@@ -116,6 +128,21 @@ class Registry:
             raise self.host.refused(f"store the manifest {digest} as {name}", url, answer)
         self.host.check(answer, digest, url)
         return digest
+
+    def delete(self, digest: Digest) -> bool:
+        """Whether a manifest was here; it is not any more, nor is a tag that names it. Its blobs stay until the
+        registry collects them itself.
+
+        Source: OCI distribution-spec v1.1.0, "Content Management".
+
+        Raises:
+            OutsideError: the registry does not let us.
+        """
+        url = self._url(f"manifests/{digest}")
+        answer = self.host.send("DELETE", url)
+        if answer.status not in {202, 404}:
+            raise self.host.refused(f"delete the manifest {digest}", url, answer)
+        return answer.status == 202
 
     def digest_of(self, reference: str) -> Digest | None:
         """The manifest that a tag or a digest names here; None if there is none."""

@@ -28,6 +28,10 @@ class BlobStore(Protocol):
         """Whether the blob is there. It may still be damaged: readers verify."""
         ...
 
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of the blob, as the store says without reading them; None if it is not there."""
+        ...
+
     def open(self, digest: Digest) -> BinaryIO:
         """The blob's bytes, unverified. Raises OutsideError if it is not there."""
         ...
@@ -61,6 +65,12 @@ class ManifestStore(Protocol):
 
     def digest_of(self, reference: str) -> Digest | None:
         """The manifest that a tag or a digest names here; None if there is none."""
+        ...
+
+    def delete(self, digest: Digest) -> bool:
+        """Whether a manifest was there; it is not any more, nor is a tag that names it. Raises OutsideError if the
+        store lets nobody delete.
+        """
         ...
 
     def tags(self) -> dict[str, Digest]:

@@ -17,6 +17,7 @@ from lockstep.core.names import ComponentName, ImageRef
 from lockstep.core.pointer import Pointer, parse_pointer
 from lockstep.core.release import Copier, LayerRef, Pinned, PinnedImage, PinnedWeights
 from lockstep.core.source import component_path
+from lockstep.core.tags import made_tag
 from lockstep.core.tree import TreeEntry
 from lockstep.core.weights import WeightsLock, fit_a_system
 from lockstep.oci.code import GitMode, TreeFile, code_entries
@@ -47,7 +48,7 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
     code = _code(builds, name, image)
     layers = [*runtime.layers, *((code,) if code else ())]
     whole = assembled(base, [Layer(item.digest, item.size) for item in layers], builds.source.bundle.platform)
-    put_image(store, whole, f"code-{whole.digest.hex[:20]}")
+    put_image(store, whole, made_tag(whole.digest))
     return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=runtime, code=code)
 
 
@@ -70,7 +71,7 @@ def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:
         _store_weights(builds, name, lock, store)
         builds.made[name] = builds.made.get(name, 0) + sum(file.size for file in absent)
     image = _weights_image(name, lock)
-    put_image(store, image, f"code-{lock.image.hex[:20]}")
+    put_image(store, image, made_tag(lock.image))
     copier = _copier(builds, repository, image) if fit_a_system(lock.files) else None
     return PinnedWeights(reference=ImageRef(f"{repository}@{lock.image}"), files=lock.files, copier=copier)
 
@@ -82,7 +83,7 @@ def _copier(builds: Builds, repository: str, weights: OciImage) -> Copier | None
     if base is None:
         return None
     image = appended(base.manifest, base.config, weights.layers, Settings())
-    put_image(store, image, f"code-{image.digest.hex[:20]}")
+    put_image(store, image, made_tag(image.digest))
     return Copier(reference=ImageRef(f"{repository}@{image.digest}"), base=base.name)
 
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from lockstep.core.carry import (
@@ -125,13 +126,14 @@ def import_release(workspace: Workspace, archive: Archive, stores: Stores, *, dr
     documents = brought.documents | _manifests(archive, named, images, brought.documents)
     parsed = [(image.name, parse_manifest(documents[image.digest], image.name)) for image in images]
     shares = blobs_in_order(parsed, {digest: len(data) for digest, data in documents.items()})
-    imported = tuple(  # step 3
-        _image(workspace, archive, stores.of(image.repository), (image, blobs), dry=dry)
-        for image, blobs in zip(images, shares, strict=True)
-    )
-    archive.end()  # step 4
-    if not dry:
-        _tag(stores, brought, images, documents)
+    with nullcontext() if dry else workspace.using_store("lockstep import"):
+        imported = tuple(  # step 3
+            _image(workspace, archive, stores.of(image.repository), (image, blobs), dry=dry)
+            for image, blobs in zip(images, shares, strict=True)
+        )
+        archive.end()  # step 4
+        if not dry:
+            _tag(stores, brought, images, documents)
     release = brought.release
     return Imported(release, digest_of(brought.document), is_in_git, imported, external_components(release))
 

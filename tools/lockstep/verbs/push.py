@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from lockstep.core.bundle import OWN_STORE
-from lockstep.core.errors import Finding, OutsideError, UsageError, refuse_if
+from lockstep.core.errors import Finding, OutsideError, refuse_if
 from lockstep.core.names import Digest
 from lockstep.core.rules.image import Wanted
+from lockstep.core.tags import release_tag
 from lockstep.core.version import Version
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.layer import Layer
@@ -117,13 +117,7 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
         Refused: the tag of this release names another image there.
         OutsideError: an image is not in the store, or the registry failed; a rerun sends what is left.
     """
-    registry, release = workspace.bundle.registry, workspace.state.release(version)
-    if registry.partition("/")[0] == OWN_STORE:
-        raise UsageError(
-            f"`registry: {registry}` stands for the store in .lockstep: there is nowhere to push to",
-            where="lockstep.yaml",
-            fix=f"write `registry: HOST/PATH` of a registry there, commit it, then: lockstep push {version}",
-        )
+    registry, release = workspace.registry, workspace.state.release(version)
     images = _stored(stores, our_images(release), f"lockstep build {release.commit}")
     with ThreadPoolExecutor(jobs) as pool:
         found = tuple(pool.map(lambda image: _found(stores, registry, image), images))
@@ -135,7 +129,7 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
             if one.missing or one.tagged != one.digest:
                 copy_image(one.source, one.target, one.digest, one.tag)
     pushed = (_pushed(one, tuple(share for share in sent if share.image is one)) for one in found)
-    return Pushed(version, registry, f"release-{version}", tuple(pushed))
+    return Pushed(version, registry, release_tag(version), tuple(pushed))
 
 
 def _shares(found: Iterable[Found]) -> tuple[Share, ...]:

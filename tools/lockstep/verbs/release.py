@@ -80,6 +80,11 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
     """
     if not writing.dry:
         workspace.settle()
+    with workspace.using_store("lockstep release"):
+        return _released(workspace, version, stores, writing)
+
+
+def _released(workspace: Workspace, version: Version, stores: Stores, writing: Writing) -> Released:
     commit = tagged(workspace, version)
     planned = plan_commit(workspace, commit, below=version)
     candidate = Candidate(
@@ -113,6 +118,11 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
 
 def build_commit(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
     """Image references by repository, of every image of ours at a commit; each is in the store. Commits nothing."""
+    with workspace.using_store("lockstep build"):
+        return _built(workspace, commit, stores)
+
+
+def _built(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
     planned = plan_commit(workspace, commit)
     builds = _builds(workspace, planned, stores)
     found: dict[str, str] = {}

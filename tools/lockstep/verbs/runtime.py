@@ -11,12 +11,12 @@ from typing import Protocol
 
 from lockstep.adapters.git import GitTree
 from lockstep.core.bundle import Platform
-from lockstep.core.carry import base_tag
 from lockstep.core.document import format_json
 from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.names import ComponentName, Digest, ImageRef, digest_of, without_host
 from lockstep.core.release import LayerRef, Pinned, Runtime
 from lockstep.core.source import Source, component_path
+from lockstep.core.tags import base_tag, runtime_tag
 from lockstep.oci.image import Image, Settings, appended, image_of, parse_manifest, platform_of, variables_of
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image, own_layers, put_image, read_blob
@@ -130,7 +130,7 @@ def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: B
     store = builds.store_of(name)
     builder = builds.builder(store)
     inputs = _inputs_digest(builder.name, requirements, platform)
-    tag = f"in-{inputs.hex}"
+    tag = runtime_tag(inputs)
     layers = _last_layers(store, last, inputs)
     if layers is None:
         layers = _tagged_layers(store, tag)

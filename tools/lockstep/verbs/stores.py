@@ -45,7 +45,7 @@ class WheelsBuilder:
 
 def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
     """The embedded store of a bundle, the wheels builder, and the registries that others know by name."""
-    folder, cache = workspace.local / "store", workspace.local / "cache"
+    folder, cache = workspace.store, workspace.local / "cache"
     progress = Progress(workspace.say)
 
     @functools.cache

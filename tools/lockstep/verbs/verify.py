@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,18 +18,33 @@ from lockstep.core.errors import Finding, UsageError
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_of
 from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
-from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot
+from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot, StoredImage
 from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, wanted_images
 from lockstep.core.rules.release import read_release
 from lockstep.core.rules.source import paths_in
 from lockstep.core.source import CHART, TEMPLATES
 from lockstep.core.version import Version
-from lockstep.oci.store import Store
+from lockstep.verbs.retention import kept_now
 from lockstep.verbs.shelf import Shelf
 from lockstep.verbs.workspace import Workspace
 
 Item = TypeVar("Item")
 CHEAP = 64_000_000  # bytes of layers of one release that are hashed without being asked
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Where images are looked for, and how closely.
+
+    Args:
+        shelf: The own store, or a registry.
+        deep: Whether every layer is hashed, whatever its size.
+        now: Seconds since 1970 UTC: retention may have let a release go.
+    """
+
+    shelf: Shelf
+    deep: bool
+    now: float
 
 
 @dataclass(frozen=True)
@@ -47,31 +62,27 @@ class Verified:
     notes: tuple[str, ...]
 
 
-def verify_bundle(
-    workspace: Workspace, what: Iterable[str], store_of: Callable[[str], Store], *, deep: bool
-) -> Verified:
+def verify_bundle(workspace: Workspace, what: Iterable[str], looking: Looking) -> Verified:
     """Everything that is wrong with some releases and environments; with all of them for none.
 
     Args:
         workspace: Where.
         what: Versions and names of environments.
-        store_of: The store of a repository of images.
-        deep: Whether every layer is hashed, whatever its size.
+        looking: Where images are looked for, and how closely.
 
     Raises:
         UsageError: there is no such release or environment.
         OutsideError: Git or the disk failed.
     """
-    shelf = Shelf(store_of)
-    facts, skipped = gather(workspace, tuple(what), shelf, deep=deep)
-    return Verified(findings(facts), _counts(facts, shelf), (*skipped, *_notes(facts)))  # step 4
+    facts, skipped = gather(workspace, tuple(what), looking)
+    return Verified(findings(facts), _counts(facts, looking.shelf), (*skipped, *_notes(facts)))  # step 4
 
 
-def gather(workspace: Workspace, what: tuple[str, ...], shelf: Shelf, *, deep: bool) -> tuple[Facts, tuple[str, ...]]:
+def gather(workspace: Workspace, what: tuple[str, ...], looking: Looking) -> tuple[Facts, tuple[str, ...]]:
     """Steps 1 to 3: all that the rules look at, and notes on what was not read."""
     facts = _read(workspace, what)  # step 1
     facts = _traced(workspace, facts)  # step 2
-    return _looked_up(facts, shelf, CHEAP if not deep else None)  # step 3
+    return _looked_up(replace(facts, let_go=_let_go(workspace, facts, looking.now)), looking)  # step 3
 
 
 def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
@@ -192,24 +203,40 @@ def _snapshot(repository: Repository, filed: Filed) -> Snapshot | None:
     return Snapshot({path: entry.oid for path, entry in tree.look(inputs).items()}, tree.read(texts))
 
 
-def _looked_up(facts: Facts, shelf: Shelf, cheap: int | None) -> tuple[Facts, tuple[str, ...]]:
-    """Step 3: the images of what is chosen; and a note for everything whose layers were too large to hash."""
-    notes, images = [], {}
+def _let_go(workspace: Workspace, facts: Facts, now: float) -> frozenset[str]:
+    """Folders of the releases whose images retention does not keep; none while a file cannot be read."""
+    unread = [*(one.unread for one in facts.releases), *(one.unread for one in facts.environments)]
+    if facts.bundle.retention.is_for_ever or any(unread):
+        return frozenset()
+    kept = kept_now(workspace, now)
+    return frozenset(str(version) for version in facts.known if version not in kept)
+
+
+def _looked_up(facts: Facts, looking: Looking) -> tuple[Facts, tuple[str, ...]]:
+    """Step 3: the images of what is chosen; and a note for everything whose layers were too large to hash. A registry
+    vouches for its blobs: it took none without hashing it.
+    """
+    notes: list[str] = []
+    images: dict[tuple[str, Digest], StoredImage] = {}
+    shelf, deep = looking.shelf, looking.deep
     for name, wanted, size in _groups(facts):
-        read = cheap is None or size <= cheap
-        if not read:
+        read = deep or (size <= CHEAP and not shelf.place)
+        if not read and wanted:
             notes.append(f"{name}: {size:,} bytes of layers were compared by size only; --deep hashes them")
-        for one in wanted:
-            stored = shelf.image(one, read=read, read_base=cheap is None)
-            images[one.reference.repository, one.reference.digest] = stored
-    if cheap is not None and any(one.base for one in images.values()):
+        stored = shelf.images(wanted, read=read, read_base=deep)
+        for one, found in zip(wanted, stored, strict=True):
+            key = (one.reference.repository, one.reference.digest)
+            tags = {**images[key].tags, **found.tags} if key in images else found.tags
+            images[key] = replace(found, tags=tags)
+    if not deep and any(one.base for one in images.values()):
         notes.append("the layers of base images were compared by size only; --deep hashes them")
-    return replace(facts, images=images), tuple(notes)
+    return replace(facts, images=images, registry=shelf.place), tuple(notes)
 
 
 def _groups(facts: Facts) -> list[tuple[str, tuple[Wanted, ...], int]]:
     """What is chosen, the images of each, and the bytes of their layers."""
-    releases = [filed.release for filed in facts.releases if filed.release and filed.folder in facts.chosen]
+    chosen = facts.chosen - facts.let_go
+    releases = [filed.release for filed in facts.releases if filed.release and filed.folder in chosen]
     groups = [(str(release.version), wanted_images(release), sum(sizes_of(release).values())) for release in releases]
     for deployed in facts.environments:
         if deployed.name in facts.chosen:
@@ -226,8 +253,7 @@ def _counts(facts: Facts, shelf: Shelf) -> dict[str, int]:
         "environments": len(deployed),
         "instances": sum(len(one.environment.instances) for one in deployed),
         "images": len(facts.images),
-        "blobs": len(shelf.sizes),
-        "bytes_hashed": sum(shelf.sizes[digest] or 0 for digest in shelf.hashes),
+        **shelf.counts(),
     }
 
 
@@ -235,6 +261,8 @@ def _notes(facts: Facts) -> list[str]:
     """What else was not checked."""
     chosen = [filed for filed in facts.releases if filed.folder in facts.chosen and filed.release]
     notes = []
+    if gone := sorted(facts.let_go & facts.chosen):
+        notes.append(f"the images of {', '.join(gone)}: `retention:` in lockstep.yaml lets them go")
     if facts.is_shallow:
         absent = sum(filed.source is None for filed in chosen)
         unseen = f"{absent} commits of releases and older edits were not seen"

@@ -53,7 +53,8 @@ def lock_components(
                 fix="choose one of: " + (", ".join(sorted(weighty)) or "(none has weights)"),
             )
     chosen = names or tuple(sorted(weighty))
-    return tuple(_lock(workspace, weighty[ComponentName(name)], store_of) for name in chosen)
+    with workspace.using_store("lockstep weights lock"):
+        return tuple(_lock(workspace, weighty[ComponentName(name)], store_of) for name in chosen)
 
 
 def _with_weights(workspace: Workspace) -> dict[ComponentName, Component]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from lockstep.adapters import files
 from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repository
-from lockstep.core.bundle import Bundle
+from lockstep.core.bundle import OWN_STORE, Bundle
 from lockstep.core.edits import Edit
 from lockstep.core.environment import Environment, Files, parse_environment
 from lockstep.core.errors import Finding, Refused, UsageError
@@ -50,6 +52,36 @@ class Workspace:
     def local(self) -> Path:
         """Lockstep's own folder in the bundle: store, caches, the runner's state. Git ignores it."""
         return self.folder / ".lockstep"
+
+    @property
+    def store(self) -> Path:
+        """The bundle's own store, an image layout."""
+        return self.local / "store"
+
+    @property
+    def store_lock(self) -> Path:
+        """What whoever writes to the own store holds together with others, and whoever deletes from it alone."""
+        return self.local / "store.lock"
+
+    @property
+    def registry(self) -> str:
+        """Host and path of the bundle's registry.
+
+        Raises:
+            UsageError: lockstep.yaml names none but the own store.
+        """
+        name = self.bundle.registry
+        if name.partition("/")[0] == OWN_STORE:
+            raise UsageError(
+                f"`registry: {name}` stands for the store in .lockstep: there is no other",
+                where="lockstep.yaml",
+                fix="write `registry: HOST/PATH` of a registry there, commit it, then run the same command again",
+            )
+        return name
+
+    def using_store(self, owner: str) -> AbstractContextManager[None]:
+        """As long as the block lasts nothing is deleted from the own store: what was found there stays."""
+        return files.held_together(self.store_lock, owner)
 
     @cached_property
     def bundle(self) -> Bundle:

@@ -105,8 +105,9 @@ class StoredImage:
         blobs: Manifest, configuration and layers; the manifest alone where it is absent, damaged or wrong.
         layers: Its layers, lowest first.
         problem: Why its manifest, or its base's, is not one; empty if it is.
-        tags: Every tag of the repository.
+        tags: What each tag that a release promises names there; None if there is no such tag.
         base: Layers of the image that it should stand on, lowest first.
+        place: The registry that it was looked for in; empty for the bundle's own store.
     """
 
     repository: str
@@ -114,8 +115,9 @@ class StoredImage:
     blobs: tuple[Blob, ...]
     layers: tuple[Digest, ...]
     problem: str
-    tags: Mapping[str, Digest]
+    tags: Mapping[str, Digest | None]
     base: tuple[Digest, ...] = ()
+    place: str = ""
 
     @property
     def layer_sizes(self) -> tuple[int | None, ...]:
@@ -144,6 +146,8 @@ class Facts:
         chart_now: The files of charts/environment as they are.
         prefix: The bundle's folder in the repository, empty or ending with a slash.
         is_shallow: Whether the history of this clone was cut off.
+        let_go: Folders of releases whose images retention does not keep.
+        registry: Where the images were looked for; empty for the bundle's own store.
     """
 
     bundle: Bundle
@@ -157,6 +161,8 @@ class Facts:
     templates: Mapping[Version, Templates] = field(default_factory=dict)
     prefix: str = ""
     is_shallow: bool = False
+    let_go: frozenset[str] = frozenset()
+    registry: str = ""
 
     @property
     def known(self) -> Mapping[Version, Release]:

@@ -11,6 +11,7 @@ from lockstep.core.names import ComponentName, Digest, ImageRef
 from lockstep.core.release import Pinned, Release
 from lockstep.core.rules.facts import Blob, Facts, Filed, StoredImage
 from lockstep.core.rules.instance import is_one_of
+from lockstep.core.tags import copier_tag, release_tag
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Wanted:
 
 def wanted_images(release: Release) -> tuple[Wanted, ...]:
     """Every image of a release that lies in our store, by component; third-party ones are elsewhere."""
-    tags = (f"release-{release.version}", f"copier-{release.version}")
+    tags = (release_tag(release.version), copier_tag(release.version))
     return tuple(one for name, pinned in release.components.items() for one in _wanted(name, pinned, tags))
 
 
@@ -64,11 +65,11 @@ def sizes_of(release: Release) -> Mapping[Digest, int]:
 
 def image_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
     """What is wrong with the images of one release."""
-    if filed.release is None:
+    if filed.release is None or filed.folder in facts.let_go:
         return
     for wanted in wanted_images(filed.release):
         stored = facts.images[wanted.reference.repository, wanted.reference.digest]
-        found = tuple(stored_findings(stored, wanted.component, f"lockstep build {filed.release.commit}"))
+        found = tuple(stored_findings(stored, wanted.component, _again(filed.release, facts)))
         yield from found
         if not found:
             yield from _layer_findings(filed, wanted, stored)
@@ -95,18 +96,26 @@ def deployed_image_findings(environment: Environment, facts: Facts) -> Iterator[
     for wanted, release in deployed_images(environment, facts.known.values()):
         if wanted.reference not in said:
             stored = facts.images[wanted.reference.repository, wanted.reference.digest]
-            yield from stored_findings(stored, wanted.component, f"lockstep build {release.commit}")
+            yield from stored_findings(stored, wanted.component, _again(release, facts))
+
+
+def _again(release: Release, facts: Facts) -> str:
+    """The command that brings an image of a release back to where it was looked for."""
+    return f"lockstep push {release.version}" if facts.registry else f"lockstep build {release.commit}"
 
 
 def stored_findings(image: StoredImage, component: ComponentName, again: str) -> Iterator[Finding]:
     """What is absent or damaged of one image. `again` is the command that makes it again."""
     for blob in image.blobs:
         if blob.size is None:
-            what = f"the {blob.role} {blob.digest} of {image.where} is not in the store"
+            what = f"the {blob.role} {blob.digest} of {image.where} is not in {image.place or 'the store'}"
             yield Finding("store/absent", image.where, what, again, component)
         elif problem := _damage(blob):
             what = f"the {blob.role} {blob.digest} of {image.where} is damaged: {problem}"
-            fix = f"rm .lockstep/store/blobs/sha256/{blob.digest.hex}, then: {again}"
+            remove = (
+                f"delete it from {image.place}" if image.place else f"rm .lockstep/store/blobs/sha256/{blob.digest.hex}"
+            )
+            fix = f"{remove}, then: {again}"
             yield Finding("store/damaged", image.where, what, fix, component)
 
 
@@ -134,8 +143,9 @@ def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterat
 def _tag_findings(wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
     """A registry may collect what no tag names."""
     tag = wanted.tag
-    if stored.tags.get(tag) != wanted.reference.digest:
-        what = f"the tag {tag} of {stored.repository} names {stored.tags.get(tag, 'nothing')}"
+    named = stored.tags.get(tag)
+    if named != wanted.reference.digest:
+        what = f"the tag {tag} of {stored.repository} names {named or 'nothing'}"
         what += f", the release pins {wanted.reference.digest}"
         fix = f"give {wanted.reference} the tag {tag} again, before the store collects it"
         yield Finding("store/tag", f"{stored.repository}:{tag}", what, fix, wanted.component)
