@@ -1,4 +1,5 @@
-"""`python -m bench [--quick] [--output FILE]`: measures, prints a table, writes .lockstep/bench.json.
+"""`python -m bench [AREA…] [--quick] [--output FILE]`: measures, prints a table, writes .lockstep/bench.json. With
+BENCH=full also 10 GB of weights, which takes minutes and 40 GB of disk.
 
 Exit code 0 when every aim is met, 1 when one is missed or could not be measured.
 """
@@ -14,14 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
-from bench import changes, monorepo, rollback, shards, starting, uploads
+from bench import changes, checking, monorepo, rollback, shards, starting, uploads
 from bench.measure import CannotMeasure, git
 from bench.table import Row, format_table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BUSY = 1.0  # load at the start, when we have not done anything yet
-_AREAS = (starting, changes, shards, uploads, monorepo, rollback)
+_AREAS = (starting, changes, shards, uploads, checking, monorepo, rollback)
 
 
 def main() -> int:
@@ -31,7 +33,7 @@ def main() -> int:
     began, load = time.monotonic(), os.getloadavg()[0]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as scratch:
-        for area in _AREAS:
+        for area in (area for area in _AREAS if not options.areas or _name(area) in options.areas):
             for row in _measured(area.rows, Path(scratch), quick=quick):
                 print(f"{time.monotonic() - began:5.0f} s  {row.what}", file=sys.stderr, flush=True)
                 rows.append(row)
@@ -49,9 +51,18 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def _name(area: ModuleType) -> str:
+    return area.__name__.rpartition(".")[2]
+
+
+def _names() -> list[str]:
+    return [_name(area) for area in _AREAS]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures what Lockstep costs.")
     is_quick = os.environ.get("BENCH") == "quick"
+    parser.add_argument("areas", nargs="*", metavar="AREA", help="only these: " + ", ".join(_names()))
     parser.add_argument(
         "--quick", action="store_true", default=is_quick, help="small sizes, few runs; also BENCH=quick"
     )

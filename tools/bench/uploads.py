@@ -1,4 +1,6 @@
-"""New weights to a registry on the loopback: all of them, none of them; each beside one bare PUT of the same bytes."""
+"""New weights to a registry on the loopback: all of them, none of them; each beside one bare PUT of the same bytes, and
+beside docker and skopeo where they are.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.measure import CannotMeasure, Ran, commit, lockstep, run
+from bench.rivals import docker_push, skopeo_copy
 from bench.table import Aim, Row
 
 _AREA = "push to a registry on the loopback (Debian's docker-registry)"
 _MEGA = 1_000_000
 _MOST_RATIO = 1.3
+_LEAST_RATIO = 4
+_COMPARED = 1000  # megabytes, with docker and skopeo
 _CONFIG = """version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}}}}}
@@ -31,11 +36,13 @@ def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
     if not shutil.which("docker-registry") or not shutil.which("curl"):
         yield Row(_AREA, "not measured", (), note="docker-registry or curl is not on the PATH; Debian has both")
         return
-    for megabytes in (10,) if quick else (100, 1000):
-        disk = scratch / f"registry-{megabytes}"
-        with _registry(disk) as host:
-            yield from _pushes(scratch / f"push-{megabytes}", host, disk, megabytes)
+    sizes = (100, 1000, 10_000) if os.environ.get("BENCH") == "full" else (100, 1000)
+    for megabytes in (10,) if quick else sizes:
+        disk, folder = scratch / f"registry-{megabytes}", scratch / f"push-{megabytes}"
+        with registry_at(disk) as host:
+            yield from _pushes(folder, host, disk, megabytes)
         shutil.rmtree(disk)
+        shutil.rmtree(folder)
 
 
 def _pushes(folder: Path, host: str, disk: Path, megabytes: int) -> Iterator[Row]:
@@ -54,6 +61,25 @@ def _pushes(folder: Path, host: str, disk: Path, megabytes: int) -> Iterator[Row
     yield Row(_AREA, f"lockstep push, {megabytes} MB are new", (first,), Aim(megabytes=100), rates + small, faults)
     yield Row(_AREA, f"curl, one PUT of these {megabytes} MB", (bare,))
     yield Row(_AREA, f"lockstep push of the same {megabytes} MB again", (second,), note="sends nothing", faults=again)
+    if megabytes == _COMPARED:
+        yield from _others(folder, host, disk, first)
+
+
+def _others(folder: Path, host: str, disk: Path, ours: Ran) -> Iterator[Row]:
+    """The same bytes by skopeo and by docker, to an empty registry each time."""
+    shutil.rmtree(disk / "docker")
+    skopeo = skopeo_copy(folder / ".lockstep/store", "echo-weights:release-1.0.0", host)
+    note = (
+        "skopeo is not on the PATH" if skopeo is None else f"{skopeo.seconds / ours.seconds:.1f} times as long as ours"
+    )
+    yield Row(_AREA, f"skopeo copy of these {_COMPARED} MB", (skopeo,) if skopeo else (), note=note)
+    shutil.rmtree(disk / "docker", ignore_errors=True)
+    docker = docker_push(folder, folder / "components/echo/weights/model.bin", host)
+    ratio = docker.seconds / ours.seconds if docker else 0
+    note = f"{ratio:.1f} times as long as ours" if docker else "dockerd is not on the PATH, or this is not root"
+    slow = f"docker push took {ratio:.1f} times as long as ours; at least {_LEAST_RATIO} is the aim"
+    faults = (slow,) if docker and ratio < _LEAST_RATIO else ()
+    yield Row(_AREA, f"docker push of these {_COMPARED} MB", (docker,) if docker else (), note=note, faults=faults)
 
 
 def _release(folder: Path, host: str, megabytes: int) -> None:
@@ -83,8 +109,11 @@ def _release(folder: Path, host: str, megabytes: int) -> None:
 
 
 @contextlib.contextmanager
-def _registry(disk: Path) -> Iterator[str]:
-    """`host:port` of a registry that keeps what it gets on `disk`, as long as the block lasts."""
+def registry_at(disk: Path) -> Iterator[str]:
+    """`host:port` of a registry that keeps what it gets on `disk`, as long as the block lasts; empty without one."""
+    if not shutil.which("docker-registry"):
+        yield ""
+        return
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         port = chosen.getsockname()[1]
