@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lockstep.core.bundle import Platform
 from lockstep.core.names import ImageRef
+from lockstep.oci.http import Access
 from lockstep.oci.image import image_of
 from lockstep.oci.layer import bytes_entry, write_layer
 from lockstep.oci.layout import Layout
@@ -23,7 +24,8 @@ def model_image(host: str, scratch: Path, content: bytes) -> ImageRef:
     layer = store.put("model", lambda sink: write_layer([bytes_entry("models/tiny/model.bin", content)], sink))
     image = image_of([layer], Platform())
     put_image(store, image, "1")
-    copy_image(store, Registries().at(f"{host}/models/tiny"), image.digest, image.digest.hex[:12])
+    registries = Registries(Access(plain_http=True))
+    copy_image(store, registries.at(f"{host}/models/tiny"), image.digest, image.digest.hex[:12])
     return ImageRef(f"{host}/models/tiny@{image.digest}")
 
 
