@@ -122,7 +122,8 @@ def test_a_tag_beside_another_promises_its_release():
     assert parse_tag(release_tag(VERSIONS[1], beside=DIGESTS[0])) == Tag(TagKind.RELEASE, VERSIONS[1])
 
 
-@pytest.mark.parametrize("text", ["latest", "release-", "release-1.0", "release-candidate", "release-1.0.0_abc", "in-", "in-abc", "code",
+@pytest.mark.parametrize("text", ["latest", "release-", "release-1.0", "release-candidate", "release-1.0.0_abc", "in-",
+                                  "in-abc", "code",
                                   "-1.0.0", "base-" + "g" * 20, "", "sha256-" + "0" * 64 + ".sig"])  # fmt: skip
 def test_other_tags_are_foreign(text: str):
     assert parse_tag(text) == Tag(TagKind.FOREIGN)
