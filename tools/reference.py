@@ -68,7 +68,7 @@ def _table(schema: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     return (
         ""
-        if value in (None, [], {}) or isinstance(value, dict)
+        if value in (None, [], {}, "") or isinstance(value, dict)
         else f"`{value}`".replace("True", "true").replace("False", "false")
     )
 

@@ -22,6 +22,7 @@ from lockstep.runner.volumes import ImageFiles
 from lockstep.runner.workload import Workload, parse_deployment
 from lockstep.verbs.push import push_release
 from lockstep.verbs.stores import own_stores
+from lockstep.verbs.trace import trace
 from tiny import STAGING, WEIGHTS, Tiny, base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")
@@ -88,6 +89,17 @@ def test_the_objects_copy_what_the_image_has_and_verify_knows_it(tiny: Tiny, tmp
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"model.bin": WEIGHTS}
     assert tiny.verify(deep=True).findings == ()
+
+
+def test_an_instance_with_copied_weights_is_traced(tiny: Tiny) -> None:
+    tiny.release("1.0.0")
+    tiny.serve("1.0.0")
+    (name,) = (one for one in tiny.workspace.state.environment(STAGING).instances if one.component == "model")
+
+    (found,) = trace(tiny.workspace, name)
+
+    assert found.versions == (ONE,)
+    assert found.pinned.weights == weights_of(tiny)
 
 
 def test_push_sends_the_weights_once(tiny: Tiny) -> None:

@@ -111,13 +111,19 @@ def test_a_moved_tag_stops_everything():
 @pytest.mark.parametrize(
     ("text", "kind"),
     [("release-1.0.0", TagKind.RELEASE), ("copier-1.0.0-rc.1", TagKind.COPIER), (made_tag(DIGESTS[0]), TagKind.MADE),
-     (runtime_tag(DIGESTS[0]), TagKind.RUNTIME), (base_tag(DIGESTS[0]), TagKind.BASE)],
+     (runtime_tag(DIGESTS[0]), TagKind.RUNTIME), (base_tag(DIGESTS[0]), TagKind.BASE),
+     (release_tag(VERSIONS[0], beside=DIGESTS[0]), TagKind.RELEASE)],
 )  # fmt: skip
 def test_our_tags_are_understood(text: str, kind: TagKind):
     assert parse_tag(text).kind is kind
 
 
-@pytest.mark.parametrize("text", ["latest", "release-", "release-1.0", "release-candidate", "in-", "in-abc", "code",
+def test_a_tag_beside_another_promises_its_release():
+    assert parse_tag(release_tag(VERSIONS[1], beside=DIGESTS[0])) == Tag(TagKind.RELEASE, VERSIONS[1])
+
+
+@pytest.mark.parametrize("text", ["latest", "release-", "release-1.0", "release-candidate", "release-1.0.0_abc", "in-",
+                                  "in-abc", "code",
                                   "-1.0.0", "base-" + "g" * 20, "", "sha256-" + "0" * 64 + ".sig"])  # fmt: skip
 def test_other_tags_are_foreign(text: str):
     assert parse_tag(text) == Tag(TagKind.FOREIGN)

@@ -17,8 +17,9 @@ from lockstep.core.environment import Rendered
 from lockstep.core.errors import Refused
 from lockstep.core.instance import Instance, Spec, has_own_name, instance, parse_instance
 from lockstep.core.names import ComponentName, ImageRef, InstanceId
-from lockstep.core.release import Release
+from lockstep.core.release import PinnedImage, Release
 from lockstep.core.render import TemplateError, Templates, render
+from lockstep.core.rules.instance import unlike
 from unit.test_core_release import (
     GATEWAY,
     LLM,
@@ -216,6 +217,24 @@ def test_a_third_party_image_keeps_its_own_registry() -> None:
     rendered = composed(release_of(llm={"image": theirs}))
 
     assert f"docker.io/vllm/vllm@{sha(1)}" in rendered.instances[ids(rendered)["llm"]].images
+
+
+@pytest.mark.parametrize(
+    ("moved", "is_same"),
+    [("mirror.test/vllm/vllm", True), ("mirror.test/mirror/vllm", False), ("mirror.test/vllm/vllm-openai", False)],
+)
+def test_an_instance_of_an_image_that_moved_to_another_host_is_what_the_release_pins(
+    moved: str, *, is_same: bool
+) -> None:
+    """An id leaves hosts out, so what is staged keeps the name that it was staged with."""
+
+    def served(name: str) -> Release:
+        return release_of(llm={"image": PinnedImage(reference=ImageRef(f"{name}@{sha(1)}"))})
+
+    before, after = (composed(served(name)) for name in ("docker.io/vllm/vllm", moved))
+
+    assert (ids(before) == ids(after)) is is_same
+    assert (unlike(before.instances[ids(before)["llm"]], served(moved).components[LLM]) == "") is is_same
 
 
 PLACEHOLDER = "summarizer-0000000000"

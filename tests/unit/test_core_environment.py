@@ -19,10 +19,11 @@ from lockstep.core.edits import Edit, apply, edits, promote, retire, stage
 from lockstep.core.environment import Environment, Files, format_environment, parse_environment
 from lockstep.core.errors import Refused
 from lockstep.core.instance import Instance
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import EnvironmentName, ImageRef
+from lockstep.core.release import PinnedWeights
 from lockstep.core.version import Version
 from unit.test_core_compose import composed, ids
-from unit.test_core_release import release_of, weights
+from unit.test_core_release import release_of, sha, weights
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 STAGING = EnvironmentName("staging")
@@ -244,16 +245,21 @@ def _golden_files() -> dict[str, bytes]:
         release_of(**{name: {"weights": weights(name, copier=True)} for name in ("ocr", "llm")}),
         Bindings(weights=WeightsBy.COPY),
     )
+    theirs = ImageRef(f"registry.example.org/models/ocr@{sha(8)}")
+    named = composed(release_of(ocr={"weights": PinnedWeights(reference=theirs, files=(), path="models/ocr")}))
     return {
         "instance.yaml": instance.file(),
         "autoscaled.yaml": autoscaled.file(),
         "copied.yaml": by_copy.instances[ids(by_copy)["ocr"]].file(),
+        "weights-image.yaml": named.instances[ids(named)["ocr"]].file(),
         "gate.yaml": FIRST.gate.file(),
         "front.yaml": FIRST.front.file(),
     }
 
 
-@pytest.mark.parametrize("name", ["instance.yaml", "autoscaled.yaml", "copied.yaml", "gate.yaml", "front.yaml"])
+@pytest.mark.parametrize(
+    "name", ["instance.yaml", "autoscaled.yaml", "copied.yaml", "weights-image.yaml", "gate.yaml", "front.yaml"]
+)
 def test_golden_the_rendered_objects_are_those_that_were_reviewed(name: str) -> None:
     """A difference renames instances at everybody's next release: rewrite with `make golden`, and say so."""
     data = _golden_files()[name]

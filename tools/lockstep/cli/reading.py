@@ -232,6 +232,9 @@ def _traced_text(item: Traced) -> list[str]:
         f"  weights: {file.name} {file.sha256} ({amount(file.size)}, DVC md5 {file.md5})"
         for file in (pinned.weights.files if pinned.weights else ())
     ]
+    if pinned.weights and pinned.weights.is_third_party:
+        folder = f", folder {pinned.weights.path}" if pinned.weights.path else ""
+        lines.append(f"  weights: {pinned.weights.reference}{folder} (third-party)")
     for name, text in pinned.prompts.items():
         lines += [f"  prompt:  {name} {digest_of(text.encode())}", *(f"    | {line}" for line in text.splitlines())]
     return lines

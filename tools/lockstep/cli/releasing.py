@@ -12,7 +12,9 @@ import click
 from lockstep.cli.output import amount, asking, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
+from lockstep.core.names import ComponentName
 from lockstep.core.plan import Plan
+from lockstep.core.source import is_image
 from lockstep.core.version import Version
 from lockstep.verbs.plan import Planned, base_of, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
@@ -155,6 +157,7 @@ def _plan_text(planned: Planned, workspace: Workspace) -> str:
         mark = paint("~", "yellow") if changes else "="
         lines.append(f"{mark} {name}{held}" + ("" if changes else ": unchanged, shared"))
         lines += [f"    {_change_text(change)}" for change in changes]
+        lines += _stay_text(planned, name, changes)
     lines.append("")
     lines.append(
         f"builds:  {', '.join(plan_.builds) or 'none'}" + (" (unless the store has them)" if plan_.builds else "")
@@ -183,8 +186,17 @@ def _change_text(change: Change) -> str:
         return f"because it calls {change.path}, which changed{origin}"
     if change.kind in {InputKind.ADDED, InputKind.REMOVED}:
         return str(change.kind)
-    short = " -> ".join((oid[:8] if oid else "nothing") for oid in (change.old, change.new))
+    kind = "sha256:" if is_image(change) else ""
+    short = " -> ".join((f"{kind}{oid[:8]}" if oid else "nothing") for oid in (change.old, change.new))
     return f"{change.kind}: {change.path} {short}"
+
+
+def _stay_text(planned: Planned, name: ComponentName, changes: list[Change]) -> list[str]:
+    """Where weights are that nobody uploads, if a change is about them."""
+    component = planned.source.components.get(name)
+    named = component.weights_image if component and name not in planned.pinned else None
+    about = {InputKind.WEIGHTS, InputKind.ADDED} & {change.kind for change in changes}
+    return [f"    nothing of its weights is uploaded: pods pull {named.image}"] if named and about else []
 
 
 def _kept(planned: Planned) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lockstep.cli.output import amount, emit, example, say, shared
+
+if TYPE_CHECKING:
+    from lockstep.verbs.weights import Locked
 
 
 @click.group()
@@ -31,15 +35,23 @@ def lock(components: tuple[str, ...], put: bool, form: str, folder: Path) -> Non
             "weights-lock",
             {
                 "components": [
-                    {"component": item.component, "changed": item.changed, **item.lock.model_dump(mode="json")}
+                    {
+                        "component": item.component,
+                        "changed": item.changed,
+                        "image": item.digest,
+                        "files": [file.model_dump(mode="json") for file in item.files],
+                    }
                     for item in done
                 ]
             },
         )
         return
     for item in done:
-        state = "written" if item.changed else "up to date"
-        print(
-            f"{item.component:<16} {item.lock.image}  {len(item.lock.files)} files, "
-            f"{amount(sum(file.size for file in item.lock.files))}, {state}"
-        )
+        print(f"{item.component:<16} {_said(item)}")
+
+
+def _said(item: Locked) -> str:
+    if item.lock is None:
+        return f"{item.named}  pinned by digest: nothing to lock"
+    size, state = amount(sum(file.size for file in item.files)), "written" if item.changed else "up to date"
+    return f"{item.lock.image}  {len(item.files)} files, {size}, {state}"

@@ -12,7 +12,7 @@ from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.model import Value, load
 from lockstep.core.names import ComponentName
-from lockstep.core.release import Pinned, Release
+from lockstep.core.release import Pinned, PinnedWeights, Release
 
 
 class BoundResources(Value):
@@ -115,9 +115,14 @@ def _unfit(bindings: Bindings, release: Release, path: str) -> Iterator[Finding]
             fix = "with `autoscale`, make `replicas` at least 1 and less than `max`"
             yield Finding("bindings/field", path, what, fix, name)
         if bindings.weights is WeightsBy.COPY and pinned.weights and not pinned.weights.copier:
-            what = f"`weights: copy`, and release {release.version} pins nothing that could copy those of `{name}`"
-            fix = (
-                "name a `base` in lockstep.yaml, call no file or folder of weights as a system's (lib, etc), and "
-                "release; or `weights: volume`"
-            )
-            yield Finding("bindings/weights", path, what, fix, name)
+            yield Finding("bindings/weights", path, *_without_copier(name, pinned.weights, release), name)
+
+
+def _without_copier(name: ComponentName, weights: PinnedWeights, release: Release) -> tuple[str, str]:
+    """What is wrong with weights that nothing can copy, and the fix."""
+    if weights.is_third_party:
+        what = f"`weights: copy`, and those of `{name}` are the image {weights.reference}, which can only be mounted"
+        return what, f"`weights: volume` (Kubernetes 1.36), or weights of components/{name} as .dvc files, and release"
+    what = f"`weights: copy`, and release {release.version} pins nothing that could copy those of `{name}`"
+    fix = "name a `base` in lockstep.yaml, call no file or folder of weights as a system's (lib, etc), and release"
+    return what, f"{fix}; or `weights: volume`"

@@ -12,7 +12,7 @@ from lockstep.core.component import Kind
 from lockstep.core.errors import Finding
 from lockstep.core.names import ComponentName, Digest
 from lockstep.core.release import Release
-from lockstep.core.rules.image import Wanted, wanted_images
+from lockstep.core.rules.image import Wanted, third_party_images, wanted_images
 from lockstep.core.tags import base_tag, release_tag
 
 DOCUMENT = "release.yaml"  # the repository of the document itself; no component's name has a dot
@@ -102,9 +102,12 @@ def _base(release: Release, wanted: Wanted, digest: Digest) -> Carried:
 
 
 def _third_party(release: Release) -> Iterator[Carried]:
-    """Images that are named by digest and not built: they have neither runtime nor code."""
-    for name, pinned in release.components.items():
-        image = pinned.image
-        if image and not image.runtime and not image.code:
-            repository, tag = image.reference.repository, release_tag(release.version)
-            yield Carried(name, Role.THIRD_PARTY, repository, tag, image.reference.digest, repository)
+    """Images that are named by digest and not built. Of several in one repository, each after the first has a tag of
+    its own: one name is one image.
+    """
+    first: dict[str, Digest] = {}
+    for name, reference in third_party_images(release):
+        repository, digest = reference.repository, reference.digest
+        beside = digest if first.setdefault(repository, digest) != digest else None
+        tag = release_tag(release.version, beside=beside)
+        yield Carried(name, Role.THIRD_PARTY, repository, tag, digest, repository)

@@ -6,9 +6,18 @@ import posixpath
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
 from lockstep.core.document import Document, parse_authored
 from lockstep.core.errors import Finding, Refused
@@ -22,6 +31,9 @@ _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s:@]+:[^/\s:@]+@"
 )
 _RESERVED = {"PORT", "HOST", "PYTHONPATH"}
+_TAG = r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?=@)"  # OCI distribution-spec v1.1, "Pulling manifests"
+# No dollar and no colon: both would mean something in a variable that holds it.
+_FOLDER = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*")
 
 
 def _inside(path: str) -> str:
@@ -37,10 +49,30 @@ def _variable(name: str) -> str:
     return name
 
 
+def _untagged(text: Any) -> Any:
+    """A reference without the tag beside its digest: that is for people, and would enter ids."""
+    return re.sub(_TAG, "", text) if isinstance(text, str) else text
+
+
+def _folder(path: str) -> str:
+    if not _FOLDER.fullmatch(path):
+        raise ValueError(f"{path!r} is no folder of an image, written from its top; a good one: models/llama")
+    return path
+
+
 FilePath = Annotated[str, AfterValidator(_inside)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$"), AfterValidator(_variable)]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(?:\.[0-9]+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 RequestPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
+
+
+Reference = Annotated[
+    ImageRef,
+    BeforeValidator(_untagged),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^(?:{ImageRef.pattern.pattern.replace('@', f'(?:{_TAG})?@')})$"},
+    ),
+]
 
 
 class Kind(StrEnum):
@@ -62,8 +94,10 @@ class Image(Value):
     code: tuple[FilePath, ...] = Field(
         default=(), description="folders that become one layer at /app; a code change uploads only that"
     )
-    reference: ImageRef | None = Field(
-        default=None, description="a third-party image by digest, instead of all of the above"
+    reference: Reference | None = Field(
+        default=None,
+        description="a third-party image by digest, instead of all of the above; the tag of `name:tag@sha256:…` is for "
+        "people",
     )
 
     @model_validator(mode="after")
@@ -72,6 +106,27 @@ class Image(Value):
         if built == (self.reference is not None):
             raise ValueError("give either `dockerfile` (with `code` and `requirements`) or `reference: name@sha256:…`")
         return self
+
+
+class WeightsImage(Value):
+    """Weights that are an image already: named by digest and mounted from where they are; nothing of them is copied."""
+
+    image: Reference = Field(description="the image by digest; the tag of `name:tag@sha256:…` is for people")
+    path: Annotated[str, AfterValidator(_folder)] = Field(
+        default="", description="the folder of the image that LOCKSTEP_WEIGHTS names; its top, if not given"
+    )
+
+
+_POINTERS: TypeAdapter[tuple[FilePath, ...]] = TypeAdapter(tuple[FilePath, ...])
+
+
+def _one_form(value: Any, _: Any) -> tuple[FilePath, ...] | WeightsImage:
+    """Weights in the one form that they are written in, so that people read about that form's problems only."""
+    if isinstance(value, list | tuple):
+        return _POINTERS.validate_python(value)
+    if isinstance(value, Mapping | WeightsImage):
+        return WeightsImage.model_validate(value)
+    raise ValueError("give a list of .dvc files, or `{image: name@sha256:…, path: models}`")
 
 
 class Resources(Value):
@@ -124,8 +179,8 @@ class Component(Value):
         default=(), description="what runs, as in Kubernetes: `$(NAME)` stands for a variable"
     )
     port: int = Field(default=8080, ge=1024, le=65_535, description="where it listens; the instance is told by PORT")
-    weights: tuple[FilePath, ...] = Field(
-        default=(), description="DVC pointers; the files are mounted at LOCKSTEP_WEIGHTS"
+    weights: Annotated[tuple[FilePath, ...] | WeightsImage, WrapValidator(_one_form)] = Field(
+        default=(), description="DVC pointers, or an image that exists already; mounted at LOCKSTEP_WEIGHTS"
     )
     prompts: tuple[FilePath, ...] = Field(default=(), description="files, mounted byte for byte at LOCKSTEP_PROMPTS")
     contract: FilePath = Field(description="the OpenAPI document that it promises")
@@ -143,6 +198,16 @@ class Component(Value):
     grace: int = Field(default=30, ge=1, le=3600, description="seconds that running requests have after SIGTERM")
     probes: Probes = Field(default=Probes(), description="where it answers for itself")
     gate: Gate | None = Field(default=None, description="the entry only: the question before it may serve")
+
+    @property
+    def pointers(self) -> tuple[FilePath, ...]:
+        """The DVC pointers of its weights; none where these are an image already."""
+        return () if isinstance(self.weights, WeightsImage) else self.weights
+
+    @property
+    def weights_image(self) -> WeightsImage | None:
+        """The image that its weights are already; None where they are DVC pointers, or there are none."""
+        return self.weights if isinstance(self.weights, WeightsImage) else None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Component:
@@ -163,7 +228,7 @@ class Component(Value):
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Component:
-        for what, paths in (("weights", self.weights), ("prompts", self.prompts)):
+        for what, paths in (("weights", self.pointers), ("prompts", self.prompts)):
             names = [posixpath.basename(path) for path in paths]
             double = {name for name in names if names.count(name) > 1}
             if double:

@@ -62,6 +62,7 @@ def _flat(pinned: Pinned | None) -> dict[str, str]:
         fields |= {"image.runtime": pinned.image.runtime.inputs} if pinned.image.runtime else {}
     if pinned.weights:
         fields["weights"] = pinned.weights.reference
+        fields |= {"weights.path": pinned.weights.path} if pinned.weights.path else {}
         fields |= {f"weights.{file.name}": f"{file.sha256} ({file.size} bytes)" for file in pinned.weights.files}
     return {key: _text(value) for key, value in fields.items() if value is not None}
 

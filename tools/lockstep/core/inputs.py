@@ -30,7 +30,9 @@ class InputKind(StrEnum):
 
 
 class Input(Value):
-    """One thing a component is made of: its path in the bundle and the Git id of the blob or tree there."""
+    """One thing a component is made of: its path in the bundle and the Git id of the blob or tree there; what is no
+    file has a path with the file that names it, a blank and what it is, and of an image the digest's 64 characters.
+    """
 
     kind: InputKind
     path: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from lockstep.core.document import format_json
 from lockstep.core.names import ComponentName, Digest, InstanceId, digest_of, without_host
-from lockstep.core.release import Pinned
+from lockstep.core.release import Pinned, PinnedWeights
 from lockstep.core.render import Object, TemplateError, Templates, format_objects, render
 from lockstep.core.weights import top_names
 
@@ -204,7 +205,7 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "port": pinned.port,
         "env": _variables(spec, name),
         "prompts": dict(pinned.prompts),
-        "weights": image_name(spec.registry, weights.reference, ours=True) if weights and not copier else "",
+        "weights": _weights_name(spec.registry, weights) if weights and not copier else "",
         "copier": copier,
         "secrets": {secret: spec.secret_names.get(secret, secret) for secret in pinned.secrets},
         "resources": _resources(pinned),
@@ -221,6 +222,10 @@ def _context(spec: Spec, name: InstanceId) -> dict[str, Any]:
         "node_selector": dict(spec.node_selector),
         "pull_secrets": [{"name": secret} for secret in spec.pull_secrets],
     }
+
+
+def _weights_name(registry: str, weights: PinnedWeights) -> str:
+    return image_name(registry, weights.reference, ours=not weights.is_third_party)
 
 
 def _copier(spec: Spec) -> dict[str, Any] | None:
@@ -259,7 +264,7 @@ def container_image(spec: Spec) -> str:
     image = spec.pinned.image
     if image is None:
         raise ValueError(f"{spec.component} is external and has no image")
-    return image_name(spec.registry, image.reference, ours=image.runtime is not None or image.code is not None)
+    return image_name(spec.registry, image.reference, ours=not image.is_third_party)
 
 
 def _variables(spec: Spec, name: InstanceId) -> list[dict[str, str]]:
@@ -273,7 +278,7 @@ def _variables(spec: Spec, name: InstanceId) -> list[dict[str, str]]:
         **spec.pinned.config,
     }
     if spec.pinned.weights:
-        values["LOCKSTEP_WEIGHTS"] = "/lockstep/weights"
+        values["LOCKSTEP_WEIGHTS"] = posixpath.join("/lockstep/weights", spec.pinned.weights.path).rstrip("/")
     if spec.pinned.prompts:
         values["LOCKSTEP_PROMPTS"] = "/lockstep/prompts"
     return [{"name": key, "value": values[key]} for key in sorted(values)]

@@ -46,6 +46,11 @@ class PinnedImage(Value):
     runtime: Runtime | None = None
     code: LayerRef | None = None
 
+    @property
+    def is_third_party(self) -> bool:
+        """Whether it was named by digest, and not built here."""
+        return self.runtime is None and self.code is None
+
 
 class Copier(Value):
     """An image of the weights' layers on the bundle's base image (its name without a host), which has a program that
@@ -57,11 +62,19 @@ class Copier(Value):
 
 
 class PinnedWeights(Value):
-    """The weights image by digest, and every file in it; its copier, where the bundle has a base image."""
+    """The weights image by digest, and every file in it; its copier, where the bundle has a base image. A third-party
+    one has no files here: its digest says what is in it, and `path` which folder of it the weights are (empty: all).
+    """
 
     reference: ImageRef
     files: tuple[WeightsFile, ...]
     copier: Copier | None = Field(default=None, exclude_if=lambda copier: copier is None)
+    path: str = Field(default="", exclude_if=lambda path: not path)
+
+    @property
+    def is_third_party(self) -> bool:
+        """Whether it was named by digest, and not built here."""
+        return not self.files
 
 
 class Pinned(Value):

@@ -9,15 +9,17 @@ from lockstep.core.bundle import Bundle, call_findings, parse_bundle
 from lockstep.core.component import Component, Kind, parse_component
 from lockstep.core.document import InvalidDocument, format_json
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
-from lockstep.core.inputs import Calls, Input, InputKind, Inputs
-from lockstep.core.names import ComponentName, blob_oid
+from lockstep.core.inputs import Calls, Change, Input, InputKind, Inputs
+from lockstep.core.names import ComponentName, GitOid, blob_oid
 from lockstep.core.pointer import parse_pointer
 from lockstep.core.tree import Tree, TreeEntry
-from lockstep.core.weights import WeightsLock, parse_lock, stale
+from lockstep.core.weights import WeightsLock, beside_an_image, parse_lock, stale
 
 TEMPLATES = "charts/objects"
 CHART = "charts/environment"
 LOCK = "weights.lock"
+_PLATFORM = "lockstep.yaml platform"
+_WEIGHTS = "component.yaml weights"  # and after a blank the folder of the image, if one is named
 _SYMLINK = "120000"
 
 
@@ -29,7 +31,7 @@ class Source:
         bundle: lockstep.yaml.
         components: Every component.yaml, by name.
         inputs: What each component is made of, sorted by kind and path.
-        locks: weights.lock of every component that has weights.
+        locks: weights.lock of every component whose weights are DVC pointers.
     """
 
     bundle: Bundle
@@ -68,7 +70,9 @@ def load_source(tree: Tree) -> Source:
     components = _components(tree)
     refuse_if(call_findings(bundle.entry, components), "the components do not fit together")
     entries = tree.look(
-        [path for name, component in components.items() for path in paths_of(name, component)] + [TEMPLATES]
+        [path for name, component in components.items() for path in paths_of(name, component)]
+        + [component_path(name, LOCK) for name, component in components.items() if component.weights_image]
+        + [TEMPLATES]
     )
     refuse_if(
         [finding for name, component in components.items() for finding in _path_findings(name, component, entries)],
@@ -136,9 +140,7 @@ def paths_of(name: ComponentName, component: Component) -> dict[str, InputKind]:
     own |= dict.fromkeys(component.calls.values(), InputKind.CONTRACT) | dict.fromkeys(
         component.prompts, InputKind.PROMPT
     )
-    own |= dict.fromkeys(component.weights, InputKind.WEIGHTS) | (
-        {LOCK: InputKind.WEIGHTS} if component.weights else {}
-    )
+    own |= dict.fromkeys((*component.pointers, *((LOCK,) if component.pointers else ())), InputKind.WEIGHTS)
     if image:
         own |= {path: InputKind.RUNTIME for path in (image.dockerfile, image.requirements) if path}
         own |= dict.fromkeys(image.code, InputKind.CODE)
@@ -172,6 +174,8 @@ def _path_findings(name: ComponentName, component: Component, entries: Mapping[s
                 "put the file itself there",
                 name,
             )
+    if component.weights_image and component_path(name, LOCK) in entries:
+        yield beside_an_image(name)
     if TEMPLATES not in entries:
         yield Finding(
             "bundle/templates",
@@ -190,15 +194,36 @@ def _inputs(
         found.append(Input(kind=InputKind.CHART, path=TEMPLATES, oid=entries[TEMPLATES].oid))
     if component.image and component.image.reference is None:
         platform = format_json(bundle.platform.identity).encode()
-        found.append(Input(kind=InputKind.RUNTIME, path="lockstep.yaml platform", oid=blob_oid(platform)))
-    return tuple(sorted(found, key=lambda entry: (entry.kind, entry.path)))
+        found.append(Input(kind=InputKind.RUNTIME, path=_PLATFORM, oid=blob_oid(platform)))
+    return tuple(sorted((*found, *image_inputs(name, component)), key=lambda entry: (entry.kind, entry.path)))
+
+
+def image_inputs(name: ComponentName, component: Component) -> tuple[Input, ...]:
+    """The input that stands for weights that are an image already: its path names the folder in it, its id is the
+    image's digest; so another digest or folder is a change of weights, and another registry of the same is none.
+    """
+    if component.weights_image is None:
+        return ()
+    path = f"{component_path(name, _WEIGHTS)} {component.weights_image.path}".rstrip()
+    return (Input(kind=InputKind.WEIGHTS, path=path, oid=GitOid(component.weights_image.image.digest.hex)),)
+
+
+def is_image(item: Input | Change) -> bool:
+    """Whether an input, or a change of one, is weights that are an image already."""
+    own = component_path(item.path.removeprefix("components/").partition("/")[0], _WEIGHTS)
+    return item.kind is InputKind.WEIGHTS and (item.path == own or item.path.startswith(f"{own} "))
+
+
+def is_file(item: Input) -> bool:
+    """Whether an input is a file or folder of the commit: not the platform, which is a part of one, and no image."""
+    return item.path != _PLATFORM and not is_image(item)
 
 
 def _locks(tree: Tree, components: Mapping[ComponentName, Component]) -> dict[ComponentName, WeightsLock]:
-    """weights.lock of every component with weights, compared with its pointers; all that is stale is said at once."""
-    weighty = {name: component for name, component in components.items() if component.weights}
+    """weights.lock of every component with pointers, compared with its pointers; all that is stale is said at once."""
+    weighty = {name: component for name, component in components.items() if component.pointers}
     files = tree.read(
-        [component_path(name, path) for name, component in weighty.items() for path in (*component.weights, LOCK)]
+        [component_path(name, path) for name, component in weighty.items() for path in (*component.pointers, LOCK)]
     )
     locks: dict[ComponentName, WeightsLock] = {}
     findings: list[Finding] = []
@@ -206,7 +231,7 @@ def _locks(tree: Tree, components: Mapping[ComponentName, Component]) -> dict[Co
         own = component_path(name, LOCK)
         try:
             pointers = [
-                parse_pointer(files[component_path(name, path)].decode(), path, name) for path in component.weights
+                parse_pointer(files[component_path(name, path)].decode(), path, name) for path in component.pointers
             ]
             locks[name] = parse_lock(files[own].decode(), own, name)
             findings += stale(name, locks[name], pointers)

@@ -27,6 +27,7 @@ class TagKind(StrEnum):
 
 
 _OF_RELEASE = frozenset({TagKind.RELEASE, TagKind.COPIER})
+_BESIDE = re.compile(r"_[0-9a-f]{64}$")  # no version has a `_`
 _HEX = re.compile(rf"[0-9a-f]{{{_SHORT}}}|[0-9a-f]{{64}}")
 
 
@@ -43,9 +44,11 @@ class Tag:
     version: Version | None = None
 
 
-def release_tag(version: Version) -> str:
-    """The tag of every image of a release."""
-    return f"release-{version}"
+def release_tag(version: Version, *, beside: Digest | None = None) -> str:
+    """The tag of every image of a release; with its digest where another one of the release has that tag in the same
+    repository, as third-party images may.
+    """
+    return f"release-{version}" + (f"_{beside.hex}" if beside else "")
 
 
 def copier_tag(version: Version) -> str:
@@ -74,7 +77,7 @@ def parse_tag(text: str) -> Tag:
     kind = TagKind(head) if head in set(TagKind) else TagKind.FOREIGN
     if kind in _OF_RELEASE:
         try:
-            return Tag(kind, Version(rest))
+            return Tag(kind, Version(_BESIDE.sub("", rest)))
         except ValueError:
             return Tag(TagKind.FOREIGN)
     return Tag(kind if _HEX.fullmatch(rest) else TagKind.FOREIGN)

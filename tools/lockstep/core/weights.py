@@ -120,6 +120,13 @@ def stale(component: str, lock: WeightsLock | None, pointers: Iterable[Pointer])
     return tuple(sorted(found))
 
 
+def beside_an_image(component: str) -> Finding:
+    """What is wrong with a weights.lock where the weights are an image already: it would say what nobody mounts."""
+    path = f"components/{component}/weights.lock"
+    what = "a weights.lock, but component.yaml names an image as the weights; its digest alone says what they are"
+    return Finding("weights/image", path, what, f"git rm {path}, then commit", component)
+
+
 def _difference(files: list[WeightsFile], pointer: Pointer) -> str:
     """How what is locked for a pointer differs from what it says: by md5, which is that of the list for a folder."""
     first, size = files[0], sum(file.size for file in files)

@@ -22,6 +22,8 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 SCHEMA_VERSION = 2  # manifest.md, "Image Manifest Property Descriptions"
 BASE_DIGEST = "org.opencontainers.image.base.digest"  # annotations.md, "Pre-Defined Annotation Keys"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"  # image-index.md: an image of several platforms
+DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
 class InvalidManifest(LockstepError):  # noqa: N818 - an answer about a document

@@ -15,9 +15,8 @@ from typing import Any
 from lockstep.core.document import format_json
 from lockstep.core.names import Digest, digest_of
 from lockstep.core.release import Release
-from lockstep.oci.image import MANIFEST_TYPE, SCHEMA_VERSION, Descriptor, InvalidManifest, Manifest
+from lockstep.oci.image import INDEX_TYPE, MANIFEST_TYPE, SCHEMA_VERSION, Descriptor, InvalidManifest, Manifest
 
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"  # image-spec v1.1.0, annotations.md
 VERSION = "org.opencontainers.image.version"  # annotations.md
 TITLE = "org.opencontainers.image.title"  # annotations.md; what other tools name the file when they fetch it

@@ -19,13 +19,14 @@ from lockstep.adapters import files
 from lockstep.core.errors import UsageError
 from lockstep.core.names import HOST, Digest, digest_of
 from lockstep.oci.http import DIGEST, Access, Answer, Host, said_digest, strange
-from lockstep.oci.image import DOCKER_MANIFEST_TYPE, MANIFEST_TYPE, parse_manifest
+from lockstep.oci.image import DOCKER_INDEX_TYPE, DOCKER_MANIFEST_TYPE, INDEX_TYPE, MANIFEST_TYPE, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.memory import Memory
 from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, damaged
 from lockstep.oci.upload import Job, Uploads
 
-_MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}"}
+# Indexes too: pods can pull one, and who reads one as an image is told what it is instead of that it is not there.
+_MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_INDEX_TYPE}"}
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 5988; spec.md, "Listing Tags"
 
 

@@ -54,12 +54,14 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
 
 def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:
     """The component's weights image and its copier by digest, every layer in the store; layers that are there are not
-    read again.
+    read again. An image that exists already is pinned as it is named, and nobody is asked for it.
 
     Raises:
         WrongBytes: the bytes that DVC has are not those of the lock.
         OutsideError: bytes are nowhere to be had, or the store fails.
     """
+    if named := builds.source.components[name].weights_image:
+        return PinnedWeights(reference=named.image, files=(), path=named.path)
     lock = builds.source.locks.get(name)
     if lock is None:
         return None
@@ -128,7 +130,7 @@ def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store
 
 def pointers_of(tree: GitTree, name: ComponentName, component: Component) -> tuple[Pointer, ...]:
     """What the .dvc files of a component point to."""
-    paths = {path: component_path(name, path) for path in component.weights}
+    paths = {path: component_path(name, path) for path in component.pointers}
     files = tree.read(list(paths.values()))
     return tuple(parse_pointer(files[full].decode(), path, name) for path, full in paths.items())
 

@@ -188,10 +188,8 @@ def _naming(image: Carried) -> Iterator[None]:
 def _absent(packing: Packing, image: Carried, what: str) -> OutsideError:
     again = f"lockstep build {packing.release.commit}"
     if image.role is Role.THIRD_PARTY:
-        again = (
-            f"check that its registry has it as the image of one platform (not an index of several), or name "
-            f"another one in components/{image.component}/component.yaml and release that"
-        )
+        path = f"components/{image.component}/component.yaml"
+        again = f"check that its registry still has it, or name another one in {path} and release that"
     registry = packing.workspace.bundle.registry
     asked = ", ".join(
         [".lockstep/store"]

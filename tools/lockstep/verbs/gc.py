@@ -30,6 +30,7 @@ from lockstep.verbs.workspace import Workspace, files_below
 
 _AT_ONCE = 8  # repositories of a registry that are listed
 _DAY = 86_400  # seconds
+_NAMING = (LOCK, "component.yaml")
 
 
 @dataclass(frozen=True)
@@ -139,20 +140,20 @@ def _releases(workspace: Workspace) -> tuple[Release, ...]:
 
 
 def _named(workspace: Workspace) -> Iterator[tuple[str, tuple[bytes, ...]]]:
-    """The files of environments, and every weights.lock of the working copy and of the lines, whose layers are stored
-    before a release pins them.
+    """The files of environments, and what the working copy and the lines have of components before a release pins it:
+    every weights.lock, whose layers are stored already, and every component.yaml, which may name an image that is.
     """
     tree = workspace.state.tree
     for entry in tree.names("releases"):
         folder = entry.path.rpartition("/")[2]
         if not folder[:1].isdigit():
             yield f"environment {folder}", tuple(files_below(tree, entry.path).values())
-    for path in workspace.folder.glob(f"components/*/{LOCK}"):
-        yield f"components/{path.parent.name}/{LOCK}", (files.read(path),)
+    for path in (path for name in _NAMING for path in workspace.folder.glob(f"components/*/{name}")):
+        yield f"components/{path.parent.name}/{path.name}", (files.read(path),)
     for line in workspace.bundle.lines:
         if tip := workspace.repository.branch(line):
             at = workspace.repository.tree(tip)
-            found = at.read([f"{entry.path}/{LOCK}" for entry in at.names("components")])
+            found = at.read([f"{entry.path}/{name}" for entry in at.names("components") for name in _NAMING])
             yield from ((f"{path} of {line}", (data,)) for path, data in found.items())
 
 

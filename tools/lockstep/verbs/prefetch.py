@@ -18,6 +18,8 @@ from lockstep.verbs.asking import POLL_SECONDS, Asking, Patience
 from lockstep.verbs.edit import render_release
 from lockstep.verbs.workspace import Say, Workspace
 
+_FIX = "lockstep push VERSION; a third-party image must be in the registry that it names"
+
 
 class Pods(Protocol):
     """How short pods are made, looked at and removed."""
@@ -86,7 +88,7 @@ def _wait(made: dict[str, str], pods: Pods, patience: Patience, say: Say) -> Non
         answers = {name: pull_answer(pods.look(name)) for name in made}
         late = patience.clock() - began >= patience.seconds
         found = [
-            Finding("prefetch/image", f"node {made[name]}", words or "not pulled in time", "lockstep push VERSION")
+            Finding("prefetch/image", f"node {made[name]}", words or "not pulled in time", _FIX)
             for name, words in answers.items()
             if words or (late and words is None)
         ]

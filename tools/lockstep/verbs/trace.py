@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from lockstep.core.environment import Environment, parse_environment
 from lockstep.core.errors import UsageError
 from lockstep.core.instance import Instance
-from lockstep.core.names import EnvironmentName, GitSha, InstanceId, without_host
+from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.release import Pinned, Release
+from lockstep.core.rules.instance import unlike
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace, files_below
 
@@ -96,9 +97,4 @@ def _traced(environment: Environment, one: InstanceId, own: Pinning, commit: Git
 def _is_of(item: Instance, release: Release) -> bool:
     """Whether the release's component has exactly the images and prompts of the instance's objects."""
     pinned = release.components.get(item.id.component)
-    if pinned is None or pinned.image is None:
-        return False
-    references = [pinned.image.reference, *([pinned.weights.reference] if pinned.weights else [])]
-    digests = {without_host(reference).rpartition("@")[2] for reference in references}
-    prompts = next((dict(thing["data"]) for thing in item.objects if thing["kind"] == "ConfigMap"), {})
-    return digests == {image.rpartition("@")[2] for image in item.images} and prompts == dict(pinned.prompts)
+    return pinned is not None and pinned.image is not None and not unlike(item, pinned)

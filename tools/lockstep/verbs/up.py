@@ -10,9 +10,11 @@ from pathlib import Path
 
 from lockstep.adapters import process
 from lockstep.adapters.git import Repository
+from lockstep.core.errors import OutsideError
 from lockstep.core.names import EnvironmentName, GitOid, GitSha, ImageRef
+from lockstep.oci.layout import Layout
 from lockstep.oci.unpack import folder_of
-from lockstep.runner.ports import Listener, Options
+from lockstep.runner.ports import ImageFolders, Listener, Options
 from lockstep.runner.up import up
 from lockstep.verbs.workspace import Workspace
 
@@ -49,13 +51,27 @@ class Commits:
         }
 
 
-def _unpacked_aside(store: Path, reference: ImageRef, cache: Path) -> Path:
-    """The image's folder; unpacked by a process of its own at low priority, so that it does not hold up what serves."""
-    folder = folder_of(reference.digest, cache)
-    if not folder.is_dir():
-        program = [sys.executable, "-m", "lockstep.oci.unpack", str(store), reference.digest, str(cache)]
-        process.checked(program, environment={"PYTHONPATH": os.pathsep.join(sys.path)})
-    return folder
+def image_folders(workspace: Workspace) -> ImageFolders:
+    """A function that gives the folder of an image's files, out of the bundle's store, whoever built the image. It is
+    unpacked by a process of its own at low priority, so that it does not hold up what serves.
+    """
+    store, cache = workspace.local / "store", workspace.local / "run" / "images"
+
+    def images(reference: ImageRef) -> Path:
+        folder = folder_of(reference.digest, cache)
+        if not folder.is_dir():
+            if not Layout(store).has(reference.digest):
+                raise _absent(reference)
+            program = [sys.executable, "-m", "lockstep.oci.unpack", str(store), reference.digest, str(cache)]
+            process.checked(program, environment={"PYTHONPATH": os.pathsep.join(sys.path)})
+        return folder
+
+    return images
+
+
+def _absent(reference: ImageRef) -> OutsideError:
+    fix = "lockstep build COMMIT makes ours; a third-party one: lockstep export VERSION FILE && lockstep import FILE"
+    return OutsideError(f"the image {reference} is not on this machine", where=".lockstep/store", fix=fix)
 
 
 def run_environment(workspace: Workspace, name: EnvironmentName, port: int, listener: Listener) -> None:
@@ -72,10 +88,5 @@ def run_environment(workspace: Workspace, name: EnvironmentName, port: int, list
         OutsideError: another runner runs it, or the port is taken.
     """
     workspace.state.environment(name)
-    store, cache = workspace.local / "store", workspace.local / "run" / "images"
-
-    def images(reference: ImageRef) -> Path:
-        return _unpacked_aside(store, reference, cache)
-
     commits = Commits(workspace.repository, workspace.bundle.state.branch, name)
-    up(Options(name, workspace.local, port), commits, images, listener)
+    up(Options(name, workspace.local, port), commits, image_folders(workspace), listener)

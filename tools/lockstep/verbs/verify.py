@@ -19,7 +19,7 @@ from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_
 from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot, StoredImage
-from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, wanted_images
+from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, third_party_images, wanted_images
 from lockstep.core.rules.release import read_release
 from lockstep.core.rules.source import paths_in
 from lockstep.core.source import CHART, TEMPLATES
@@ -267,8 +267,8 @@ def _notes(facts: Facts) -> list[str]:
         absent = sum(filed.source is None for filed in chosen)
         unseen = f"{absent} commits of releases and older edits were not seen"
         notes.append(f"this clone is shallow: {unseen}; git fetch --unshallow --tags shows them")
-    parts = [part for filed in chosen if filed.release for part in filed.release.components.values()]
-    foreign = {part.image.reference for part in parts if part.image and not part.image.runtime and not part.image.code}
+    releases = [filed.release for filed in chosen if filed.release]
+    foreign = {reference for release in releases for _, reference in third_party_images(release)}
     if foreign:
         notes.append(f"{len(foreign)} third-party images are named by digest; their registry was not asked")
     return notes

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from lockstep.adapters import files
 from lockstep.adapters.dvc import Place, candidates, files_of, missing
 from lockstep.core.component import Component, parse_component
-from lockstep.core.errors import UsageError
-from lockstep.core.names import ComponentName
+from lockstep.core.errors import UsageError, refuse_if
+from lockstep.core.names import ComponentName, Digest, ImageRef
 from lockstep.core.pointer import parse_pointer
 from lockstep.core.source import LOCK
-from lockstep.core.weights import WeightsLock, format_lock, parse_lock
+from lockstep.core.weights import WeightsFile, WeightsLock, beside_an_image, format_lock, parse_lock
 from lockstep.oci.statcache import read_cache, write_cache
 from lockstep.oci.store import Store
 from lockstep.oci.weights import Work, lock_weights
@@ -23,11 +23,31 @@ from lockstep.verbs.workspace import Workspace
 
 @dataclass(frozen=True)
 class Locked:
-    """What locking one component gave: its lock, and whether the file changed."""
+    """What locking one component gave.
+
+    Args:
+        component: Which one.
+        lock: What weights.lock says now; None where the weights are an image already, which its digest pins.
+        changed: Whether the file changed.
+        named: That image; None where there is a lock.
+    """
 
     component: ComponentName
-    lock: WeightsLock
+    lock: WeightsLock | None
     changed: bool
+    named: ImageRef | None = None
+
+    @property
+    def files(self) -> tuple[WeightsFile, ...]:
+        """The locked files."""
+        return self.lock.files if self.lock else ()
+
+    @property
+    def digest(self) -> Digest | None:
+        """Of the weights image's manifest."""
+        if self.lock:
+            return self.lock.image
+        return self.named.digest if self.named else None
 
 
 def lock_components(
@@ -42,6 +62,7 @@ def lock_components(
 
     Raises:
         UsageError: no such component, or it has no weights.
+        Refused: a weights.lock beside weights that are an image already.
         WrongBytes: the bytes are not those that a pointer names.
     """
     weighty = _with_weights(workspace)
@@ -70,11 +91,14 @@ def _with_weights(workspace: Workspace) -> dict[ComponentName, Component]:
 
 def _lock(workspace: Workspace, component: Component, store_of: Callable[[str], Store] | None) -> Locked:
     name, folder = component.name, workspace.folder / "components" / component.name
+    if component.weights_image:
+        refuse_if([beside_an_image(name)] if (folder / LOCK).exists() else [], "these weights have no lock")
+        return Locked(name, None, changed=False, named=component.weights_image.image)
     files.sweep(folder)
     cache = workspace.local / "cache" / "weights.json"
     old = (folder / LOCK).read_bytes() if (folder / LOCK).exists() else b""
     place = Place(name, folder)
-    pointed = [parse_pointer(files.read(folder / path).decode(), path, name) for path in component.weights]
+    pointed = [parse_pointer(files.read(folder / path).decode(), path, name) for path in component.pointers]
     pointers = [file for pointer in pointed for file in files_of(pointer, place)]
     store = store_of(f"{name}-weights") if store_of else None
     last = parse_lock(old.decode(), f"components/{name}/{LOCK}", name) if old else None
@@ -85,4 +109,4 @@ def _lock(workspace: Workspace, component: Component, store_of: Callable[[str], 
     new = format_lock(lock, name).encode()
     if new != old:
         files.write(folder / LOCK, new)
-    return Locked(name, lock, new != old)
+    return Locked(name, lock, changed=new != old)

@@ -77,7 +77,7 @@ def _image_findings(move: Move) -> Iterator[Finding]:
         for image in item.images:
             if image in move.unpullable:
                 what = f"{image} of {name} cannot be pulled: {move.unpullable[image]}"
-                fix = f"lockstep push {move.release}"
+                fix = f"lockstep push {move.release}; a third-party image must be in the registry that it names"
                 yield Finding("preflight/image", image, what, fix, name.component)
 
 

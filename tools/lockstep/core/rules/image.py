@@ -34,14 +34,22 @@ def wanted_images(release: Release) -> tuple[Wanted, ...]:
     return tuple(one for name, pinned in release.components.items() for one in _wanted(name, pinned, tags))
 
 
+def third_party_images(release: Release) -> tuple[tuple[ComponentName, ImageRef], ...]:
+    """Every image of a release that is named by digest and not built, with its component: programs and weights. Pods
+    pull them by this name; with `wanted_images` and their bases, these are all that a release names.
+    """
+    parts = [(name, part) for name, pinned in release.components.items() for part in (pinned.image, pinned.weights)]
+    return tuple((name, part.reference) for name, part in parts if part and part.is_third_party)
+
+
 def _wanted(name: ComponentName, pinned: Pinned, tags: tuple[str, str]) -> Iterator[Wanted]:
     (tag, copier_tag), image, weights = tags, pinned.image, pinned.weights
-    if image and (image.runtime or image.code):
+    if image and not image.is_third_party:
         layers = (*(image.runtime.layers if image.runtime else ()), *((image.code,) if image.code else ()))
         digests, sizes = tuple(layer.digest for layer in layers), tuple(layer.size for layer in layers)
         base = image.runtime.base.digest if image.runtime and image.runtime.base else None
         yield Wanted(name, image.reference, tag, digests, sizes, base)
-    if weights:
+    if weights and not weights.is_third_party:
         files = sorted(weights.files, key=lambda file: file.name)
         digests = tuple(dict.fromkeys(file.layer for file in files))
         yield Wanted(name, weights.reference, tag, digests)

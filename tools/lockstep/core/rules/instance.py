@@ -9,7 +9,7 @@ from lockstep.core.environment import INSTANCE, Environment
 from lockstep.core.errors import Finding
 from lockstep.core.fields import at
 from lockstep.core.instance import AUTOSCALER, Instance, has_own_name
-from lockstep.core.names import ImageRef
+from lockstep.core.names import ImageRef, without_host
 from lockstep.core.release import Pinned
 from lockstep.core.render import Object
 from lockstep.core.rules.facts import Facts
@@ -130,8 +130,10 @@ def unlike(item: Instance, pinned: Pinned) -> str:
 
 
 def is_one_of(image: str, references: Iterable[ImageRef]) -> bool:
-    """Whether a pod's image is one of these; ours stand under a registry that the environment chooses."""
-    return any(image == one or image.endswith(f"/{one}") for one in references)
+    """Whether a pod's image is one of these. Ours stand under a registry that the environment chooses; a third-party
+    one may have moved to another host since it was staged: ids leave hosts out, and its digest says what it is.
+    """
+    return any(without_host(image) == without_host(one) or image.endswith(f"/{one}") for one in references)
 
 
 def _are(images: tuple[str, ...], wanted: tuple[ImageRef, ...]) -> bool:
@@ -145,4 +147,4 @@ def references_of(pinned: Pinned) -> tuple[tuple[ImageRef, ...], ...]:
     weights = pinned.weights
     ways = (weights, weights.copier if weights else None)
     own = (pinned.image.reference,) if pinned.image else ()
-    return tuple((*own, part.reference) for part in ways if part) or (own,)
+    return tuple(tuple(dict.fromkeys((*own, part.reference))) for part in ways if part) or (own,)

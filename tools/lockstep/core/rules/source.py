@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockstep.core.bundle import Bundle, parse_bundle
-from lockstep.core.component import Image, parse_component
+from lockstep.core.component import Component, Image, parse_component
 from lockstep.core.environment import Files
 from lockstep.core.errors import Finding, LockstepError
-from lockstep.core.inputs import Input, InputKind
+from lockstep.core.inputs import InputKind
 from lockstep.core.names import ComponentName, digest_of
-from lockstep.core.release import Pinned, PinnedImage, Release
+from lockstep.core.release import Pinned, PinnedImage, PinnedWeights, Release
 from lockstep.core.rules.facts import Facts, Filed, Snapshot
-from lockstep.core.source import LOCK, TEMPLATES, component_path
+from lockstep.core.source import LOCK, TEMPLATES, component_path, image_inputs, is_file, is_image
 from lockstep.core.weights import parse_lock
 
 # What release.yaml takes from component.yaml as it stands there.
@@ -35,7 +35,7 @@ BUNDLE = "lockstep.yaml"
 
 def paths_in(release: Release) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Paths of every input (for their Git ids), and of the small files whose content the release holds."""
-    inputs = [item for items in release.inputs.values() for item in items if not _is_platform(item)]
+    inputs = [item for items in release.inputs.values() for item in items if is_file(item)]
     texts = [item.path for item in inputs if item.kind in {InputKind.PROMPT, InputKind.CONTRACT, InputKind.CONFIG}]
     texts += [item.path for item in inputs if item.path.endswith(f"/{LOCK}")]
     templates = [f"{TEMPLATES}/{name}" for name in release.templates]
@@ -74,7 +74,7 @@ def _template_findings(filed: Filed, release: Release, source: Snapshot) -> Iter
 def _input_findings(filed: Filed, release: Release, name: ComponentName, source: Snapshot) -> Iterator[Finding]:
     for item in release.inputs.get(name, ()):
         found = source.oids.get(item.path, "absent")
-        if not _is_platform(item) and found != item.oid:
+        if is_file(item) and found != item.oid:
             what = f"{item.path} is {found} at {release.commit[:10]}, the release says {item.oid}"
             yield Finding("release/inputs", filed.path, what, f"git log -- {filed.path}", name)
 
@@ -108,7 +108,9 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
     other = [key for key in _WRITTEN if getattr(component, key) != getattr(pinned, key)]
     other += ["calls"] if set(component.calls) != set(pinned.calls) else []
     other += ["image"] if not _is_from(component.image, pinned.image) else []
-    other += ["weights"] if bool(component.weights) != bool(pinned.weights) else []
+    other += ["weights"] if not _are_weights(component, pinned.weights) else []
+    if tuple(filter(is_image, inputs)) != image_inputs(name, component):
+        yield f"its inputs name other weights than {path} {at}"
     if other:
         yield f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} not as in {path} {at}"
 
@@ -122,9 +124,18 @@ def _is_from(said: Image | None, pinned: PinnedImage | None) -> bool:
     return bool(said.code) == (pinned.code is not None)
 
 
+def _are_weights(component: Component, pinned: PinnedWeights | None) -> bool:
+    """Whether pinned weights are of the kind that component.yaml says: none, that image, or what weights.lock has."""
+    if said := component.weights_image:
+        return pinned == PinnedWeights(reference=said.image, files=(), path=said.path)
+    if pinned is None:
+        return not component.pointers
+    return bool(component.pointers) and not pinned.is_third_party and not pinned.path
+
+
 def _lock_differences(name: ComponentName, pinned: Pinned, files: Files, at: str) -> Iterator[str]:
     path = component_path(name, LOCK)
-    if not pinned.weights:
+    if not pinned.weights or pinned.weights.is_third_party:
         return
     try:
         lock = parse_lock(files.get(path, b"").decode(), path, name)
@@ -140,11 +151,6 @@ def _bundle(source: Snapshot) -> Bundle | str:
         return parse_bundle(source.files.get(BUNDLE, b"").decode(), BUNDLE)
     except (LockstepError, UnicodeDecodeError) as error:
         return str(error)
-
-
-def _is_platform(item: Input) -> bool:
-    """Whether it stands for the platform, which is part of lockstep.yaml and no file."""
-    return " " in item.path and item.path.startswith(f"{BUNDLE} ")
 
 
 def _wrong(filed: Filed, what: str, name: str = "") -> Finding:
