@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from broken.exhibit import Good, apply_edits
-from lockstep.core.rules import RULES
+from lockstep.core.rules.every import RULES
 from lockstep.verbs.verify import Verified
 from tiny import Tiny, good_tree
 

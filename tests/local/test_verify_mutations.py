@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lockstep.core.document import format_yaml, parse_canonical, parse_objects
-from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
+from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Facts
 from lockstep.core.rules.release import read_release
 from lockstep.verbs.shelf import OwnShelf

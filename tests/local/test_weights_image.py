@@ -14,7 +14,7 @@ from fakes import FakeRegistry
 from local.test_verify_mutations import changed, paths, with_release
 from lockstep.core.document import format_yaml, parse_canonical
 from lockstep.core.names import ImageRef
-from lockstep.core.rules import findings
+from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Facts
 from lockstep.verbs.shelf import OwnShelf
 from lockstep.verbs.stores import own_stores

@@ -14,7 +14,7 @@ from lockstep.core.errors import Finding, Refused
 class Value(BaseModel):
     """A frozen value that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
 
 
 Model = TypeVar("Model", bound=BaseModel)

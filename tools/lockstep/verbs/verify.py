@@ -16,8 +16,8 @@ from typing import TypeVar
 from lockstep.adapters.git import Repository
 from lockstep.core.errors import Finding, UsageError
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_of
-from lockstep.core.rules import findings
 from lockstep.core.rules.environment import read_environment
+from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot, StoredImage
 from lockstep.core.rules.image import Wanted, deployed_images, sizes_of, third_party_images, wanted_images
 from lockstep.core.rules.release import read_release
