@@ -5,7 +5,7 @@ BIN := .venv/bin
 AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
-test: .venv/dev.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/dev.done .venv/dvc.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
 check: .venv/dev.done ; @PATH=$(BIN):$$PATH bash tools/check.sh
 bench: .venv/dev.done ; @$(BIN)/python -m bench
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
@@ -19,3 +19,4 @@ soak: .venv/dev.done ; @bash tools/test_cluster.sh
 clean: ; @[ ! -e .lockstep/cluster ] || $(BIN)/python -m cluster down; rm -rf .venv .lockstep
 .venv/tool.done: requirements/tool.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh tool
 .venv/dev.done: requirements/dev.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh dev
+.venv/dvc.done: requirements/dvc.lock tools/setup.sh | .venv/dev.done ; @PYTHON=$(PYTHON) bash tools/setup.sh dvc

@@ -32,6 +32,7 @@ class FakeRegistry:
         uploads: What has arrived of blobs that are not whole yet, by the upload's number.
         numbers: Of the next uploads.
         breaks: Pieces, counted from 1, of which it takes half and then breaks the connection.
+        keeps_tags: Status and body of the answer to whoever moves a tag; 0 lets tags move.
         on_piece: Called after each piece with the number of bytes that are there.
     """
 
@@ -51,6 +52,7 @@ class FakeRegistry:
     uploads: dict[str, bytes] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     breaks: set[int] = field(default_factory=set)
+    keeps_tags: tuple[int, bytes] = (0, b"")
     on_piece: Callable[[int], None] = lambda _: None
 
     def sent(self, method: str) -> list[str]:
@@ -181,6 +183,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = [document["config"], *document["layers"]]
         if any(part["digest"] not in self.registry.blobs.get(self.repository, {}) for part in parts):
             self._answer(400, _error("MANIFEST_BLOB_UNKNOWN"))
+            return
+        named = self.registry.tags.get(self.repository, {}).get(self.name)
+        if self.registry.keeps_tags[0] and named is not None:
+            self._answer(*self.registry.keeps_tags)
             return
         self.registry.manifests.setdefault(self.repository, {})[digest(data)] = data
         self.registry.tags.setdefault(self.repository, {})[self.name] = digest(data)

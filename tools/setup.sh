@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv with the locked packages of requirements/$1.lock (every file checked against its hash). Run by make, once.
+# Those of dvc.lock get an environment of their own, .venv/dvc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -21,6 +22,13 @@ if [ ! -x .venv/bin/python ]; then
   rm -f .venv-error.log
 fi
 echo "set-up: locked packages from requirements/$kind.lock (once)" >&2
+if [ "$kind" = dvc ]; then
+  .venv/bin/python -m venv .venv/dvc
+  # The lock is whole: what it leaves out on purpose is not asked for.
+  .venv/dvc/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements/dvc.lock
+  touch .venv/dvc.done
+  exit
+fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "requirements/$kind.lock"
 # A path file instead of an editable build: nothing to compile, and `python -m demo` finds tools/ too.
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

@@ -59,11 +59,11 @@ _NO_NAME = ("'Big_Model' is not a component name", "a good one: text-embedding")
 REFUSED = {
     "corrupted weight": Bad(
         lambda tiny: tiny.remote.write_bytes(WEIGHTS.upper()),
-        ("model", f"{POINTER}:2", f"md5 {md5_of(WEIGHTS.upper())}", f"md5 {md5_of(WEIGHTS)}", "dvc pull"),
+        ("model", f"{POINTER}:2", f"md5 {md5_of(WEIGHTS.upper())}", f"md5 {md5_of(WEIGHTS)}", "dvc push"),
     ),
     "missing weight": Bad(
         lambda tiny: tiny.remote.unlink(),
-        ("model", "model.bin", f"md5 {md5_of(WEIGHTS)}", "weights/model.bin.dvc:2", "dvc pull"),
+        ("model", "model.bin", f"md5 {md5_of(WEIGHTS)}", "weights/model.bin.dvc:2", "dvc push"),
         code=3,
     ),
     "stale lock": Bad(
@@ -76,7 +76,7 @@ REFUSED = {
     ),
     "DVC 2": Bad(
         replaced(POINTER, "hash: md5", "hash: md5-dos2unix"),
-        ("weights/pointer model", f"{POINTER}:4", "md5-dos2unix", "dvc add model.bin"),
+        ("weights/pointer model", f"{POINTER}:4", "md5-dos2unix", "dvc add components/model/weights/model.bin "),
     ),
     "unknown field": Bad(
         replaced(MODEL, "owner:", "onwer: tiny-team\nowner:"),

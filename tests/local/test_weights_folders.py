@@ -124,7 +124,7 @@ def test_a_list_with_other_bytes_is_not_believed(tiny: Tiny) -> None:
     with pytest.raises(Refused, match="no list of the files of bert") as caught:
         tiny.lock()
 
-    assert "dvc pull weights/bert.dvc" in caught.value.findings[0].fix
+    assert "dvc push components/model/weights/bert.dvc" in caught.value.findings[0].fix
 
 
 def test_a_file_with_other_bytes_is_not_believed(tiny: Tiny) -> None:
@@ -152,7 +152,7 @@ def test_what_is_nowhere_is_named_with_the_command(tiny: Tiny, lost: str) -> Non
         tiny.lock()
 
     assert ("DVC's list of bert" if lost == "list" else "bert/shards/1.bin") in caught.value.what
-    assert "dvc pull" in caught.value.fix
+    assert "dvc push components/model/weights/bert.dvc" in caught.value.fix
 
 
 def test_the_working_copy_is_taken_where_dvc_has_only_the_list(tiny: Tiny) -> None:

@@ -113,7 +113,9 @@ def test_a_file_in_a_folder_keeps_its_folder():
     (pointer_text(md5="xyz"), "md5"),
     (pointer_text(name="../x"), "beside its pointer"),
     (pointer_text(etag="abc"), "etag"),
-    (pointer_text() + "deps:\n- path: x\n", "dvc import"),
+    (pointer_text(md5=None, size=None) + "deps:\n- path: x\n  repo:\n    url: ../r\n", "no md5"),
+    (pointer_text(md5=None, size=None) + "  cloud:\n    s3:\n      etag: abc\n", "no md5"),
+    (pointer_text(md5=None, size=None) + "  files:\n  - relpath: a\n    size: 1\n", "no md5"),
     (pointer_text() + "wdir: ..\n", "wdir"),
     (pointer_text() + pointer_text().removeprefix("outs:\n"), "2 outputs"),
     ("outs: []\n", "0 outputs"),
@@ -272,7 +274,7 @@ def test_bytes_that_are_nowhere_are_an_error_with_the_command(tmp_path, monkeypa
 
     assert "ocr" in caught.value.what
     assert pointer().md5 in caught.value.what
-    assert "dvc pull" in caught.value.fix
+    assert "install DVC" in caught.value.fix
 
 
 def test_dvc_fetches_what_is_on_no_local_disk(tmp_path, monkeypatch):

@@ -6,7 +6,8 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,7 @@ from typing import IO
 from lockstep.core.errors import OutsideError
 
 _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+_TICK = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,42 @@ def checked(
             fix="see the message of that program",
         )
     return output.stdout
+
+
+def watched(command: Sequence[str], folder: Path, tick: Callable[[], None]) -> Output:
+    """The output of a program that may take long, whatever its exit code; it dies with this process.
+
+    Args:
+        command: Program and arguments; no shell reads them.
+        folder: Working folder.
+        tick: Called every second while it runs, and once when it has ended.
+
+    Raises:
+        OutsideError: the program is not installed or cannot be started.
+    """
+    try:
+        child = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
+        )  # fmt: skip
+    except OSError as error:
+        raise OutsideError(
+            f"cannot start {command[0]}: {error.strerror}",
+            where=" ".join(command),
+            fix=f"install {command[0]} or put it on the PATH",
+        ) from error
+    with child:
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    stdout, stderr = child.communicate(timeout=_TICK)
+                    break
+                tick()
+        except BaseException:
+            child.kill()
+            raise
+    tick()
+    return Output(child.returncode, stdout, stderr)
 
 
 def start(

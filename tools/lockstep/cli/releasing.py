@@ -16,7 +16,7 @@ from lockstep.core.names import ComponentName
 from lockstep.core.plan import Plan
 from lockstep.core.source import is_image
 from lockstep.core.version import Version
-from lockstep.verbs.plan import Planned, base_of, plan_commit
+from lockstep.verbs.plan import Planned, base_of, large_layers, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def plan(revision: str, form: str, folder: Path) -> None:
     """Show what a release of REVISION would change, why, what it would build and upload, and the least version."""
     workspace = open_workspace(folder, say)
     planned = plan_commit(workspace, _commit(workspace, revision))
+    for finding in large_layers(planned):
+        say(f"warning: {finding.component}: {finding.what}; {finding.fix}")
     if form == "json":
         emit("plan", _plan_data(planned))
         return

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from lockstep.core.cluster.quantity import thousandths
 from lockstep.core.component import Component, Kind
 from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding
@@ -88,6 +89,9 @@ class Bundle(Value):
         default=OWN_STORE,
         description="host and path of its images; `lockstep.local` means the store in .lockstep",
     )
+    largest_layer: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(?:M|G|Mi|Gi)?$")] | None = Field(
+        default=None, description="bytes of the largest layer that the registry takes, such as `10G` or `52000Mi`"
+    )
     platform: Platform = Field(default=Platform(), description="what images are made for")
     lines: tuple[str, ...] = Field(default=("main",), description="branches that may be released")
     tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = Field(
@@ -101,6 +105,11 @@ class Bundle(Value):
     pin: Mapping[ComponentName, Pin] = Field(
         default_factory=dict, description="components held at an earlier release: `ocr: {from: 1.4.0}`"
     )
+
+    @property
+    def layer_limit(self) -> int | None:
+        """`largest_layer` in bytes."""
+        return thousandths(self.largest_layer) // 1000 if self.largest_layer else None
 
     def namespace_of(self, environment: EnvironmentName) -> str:
         """The namespace of a cluster that an environment is."""

@@ -127,6 +127,28 @@ def beside_an_image(component: str) -> Finding:
     return Finding("weights/image", path, what, f"git rm {path}, then commit", component)
 
 
+def too_large(component: str, sizes: Iterable[tuple[str, int]], limit: int | None) -> tuple[Finding, ...]:
+    """The layers that the bundle's registry will not take; none where it is not said what it takes.
+
+    Args:
+        component: The component's name.
+        sizes: What a layer is of, and its bytes.
+        limit: Bytes, from `largest_layer` of lockstep.yaml.
+    """
+    fix = "split the file (safetensors shards, a folder of parts), or choose a registry that takes it (`registry:`)"
+    return tuple(
+        Finding(
+            "weights/layer",
+            "lockstep.yaml",
+            f"{name} is a layer of {size:,} bytes, the registry takes {limit:,} at most (`largest_layer`)",
+            fix,
+            component,
+        )
+        for name, size in sorted(sizes)
+        if limit is not None and size > limit
+    )
+
+
 def _difference(files: list[WeightsFile], pointer: Pointer) -> str:
     """How what is locked for a pointer differs from what it says: by md5, which is that of the list for a folder."""
     first, size = files[0], sum(file.size for file in files)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from urllib.parse import quote, urljoin
 
 from lockstep.adapters import files
-from lockstep.core.errors import UsageError
+from lockstep.core.errors import Finding, OutsideError, Refused, UsageError
 from lockstep.core.names import HOST, Digest, digest_of
 from lockstep.oci.http import DIGEST, Access, Answer, Host, said_digest, strange
 from lockstep.oci.image import DOCKER_INDEX_TYPE, DOCKER_MANIFEST_TYPE, INDEX_TYPE, MANIFEST_TYPE, parse_manifest
@@ -27,6 +27,8 @@ from lockstep.oci.upload import Job, Uploads
 
 # Indexes too: pods can pull one, and who reads one as an image is told what it is instead of that it is not there.
 _MANIFESTS = {"accept": f"{MANIFEST_TYPE}, {DOCKER_MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_INDEX_TYPE}"}
+# What registries answer to a tag that they keep as it is: there is no standard for it. 403 mostly means something else.
+_KEPT = {400, 405, 409, 412}
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 5988; spec.md, "Listing Tags"
 
 
@@ -117,7 +119,12 @@ class Registry:
         return answer.body
 
     def tag(self, name: str, manifest: bytes) -> Digest:
-        """The manifest's digest; the tag names it from now on. Not sent if it does already."""
+        """The manifest's digest; the tag names it from now on. Not sent if it does already.
+
+        Raises:
+            Refused: the tag names another manifest, and the registry keeps tags as they are.
+            OutsideError: the registry failed.
+        """
         parse_manifest(manifest, name)
         digest = digest_of(manifest)
         if self.digest_of(checked_tag(name)) == digest:
@@ -126,9 +133,28 @@ class Registry:
         media_type = str(json.loads(manifest).get("mediaType", MANIFEST_TYPE))
         answer = self.host.send("PUT", url, {"content-type": media_type}, manifest)
         if answer.status != 201:
-            raise self.host.refused(f"store the manifest {digest} as {name}", url, answer)
+            error = self.host.refused(f"store the manifest {digest} as {name}", url, answer)
+            if self._is_kept(name, digest, answer, error):
+                return digest
+            raise error
         self.host.check(answer, digest, url)
         return digest
+
+    def _is_kept(self, name: str, digest: Digest, answer: Answer, error: OutsideError) -> bool:
+        """Whether a tag that could not be set names the manifest by now.
+
+        Raises:
+            Refused: it names another one.
+        """
+        is_kept = answer.status in _KEPT or (answer.status == 403 and b"immutable" in answer.body)
+        found = self.digest_of(name) if is_kept else None
+        if found in {None, digest}:
+            return found == digest
+        what = f"the tag names {found} and the registry lets nobody change it; this is {digest} ({error.what})"
+        fix = "tags are immutable there: release under a new version, or remove the tag there"
+        where = f"{self.host.name}/{self.repository}:{name}"
+        finding = Finding("push/tag", where, what, fix, self.repository.rpartition("/")[2])
+        raise Refused(f"{where} cannot be set", [finding]) from error
 
     def delete(self, digest: Digest) -> bool:
         """Whether a manifest was here; it is not any more, nor is a tag that names it. Its blobs stay until the

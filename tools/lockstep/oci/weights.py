@@ -6,27 +6,25 @@ of older kernels mounts 128): where there are more files, the smallest of them s
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
 from lockstep.core.bundle import Platform
 from lockstep.core.errors import Finding, LockstepError, Refused
-from lockstep.core.names import Digest, DvcMd5
-from lockstep.core.pointer import Pointer
+from lockstep.core.names import Digest
+from lockstep.core.pointer import Pointer, mending
 from lockstep.core.weights import WeightsFile, WeightsLock
 from lockstep.oci.image import Image, image_of
 from lockstep.oci.layer import Entry, Layer, Opener, Sink, bytes_entry, size_of, write_layer
+from lockstep.oci.measured import Measured, Meter, Unmetered
 from lockstep.oci.statcache import Hashes, Stamp, is_settled, stamp_of
 from lockstep.oci.store import BlobStore, layer_of
 
 MOST_LAYERS = 100
-_AHEAD = 16  # chunks, of md5 and of sha256, that may wait for a thread
 
 
 class WrongBytes(Refused):
@@ -60,6 +58,8 @@ class Work:
         missing: The error for a pointer without bytes (adapters.dvc.missing).
         store: Where layers go; None hashes only.
         locked: The last lock: layers that it names and the store has are not written again.
+        meter: Told of bytes that are read, and of those that must be read once more.
+        done: Told of each layer as soon as it is locked.
     """
 
     component: str
@@ -67,6 +67,23 @@ class Work:
     missing: Callable[[Pointer], LockstepError]
     store: BlobStore | None = None
     locked: WeightsLock | None = None
+    meter: Meter = field(default_factory=Unmetered)
+    done: Callable[[Done], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The files of one layer, locked.
+
+    Args:
+        files: One; or the small ones that share it.
+        learnt: What is known now about files, to be remembered; grows from one layer to the next.
+        is_read: Whether their bytes were read; if not, they are as they were when they were.
+    """
+
+    files: tuple[WeightsFile, ...]
+    learnt: Mapping[Stamp, Hashes]
+    is_read: bool = True
 
 
 def lock_weights(
@@ -84,14 +101,29 @@ def lock_weights(
     learnt = dict(known)
     locked: list[WeightsFile] = []
     for pack in packs(pointers):
-        locked += _pack(work, pack) if len(pack) > 1 else [_one(work, pack[0], learnt)]
+        done = Done(_pack(work, pack), learnt) if len(pack) > 1 else _one(work, pack[0], learnt)
+        locked += done.files
+        work.done(done)
     files = tuple(sorted(locked, key=lambda file: (file.path, file.name)))
     return WeightsLock(image=weights_image(files).digest, files=files), learnt
 
 
-def weights_layer(component: str, sources: Sequence[Source], store: BlobStore | None) -> tuple[WeightsFile, ...]:
+def unchanged(work: Work, pointer: Pointer, known: Mapping[Stamp, Hashes], paths: Iterable[Path]) -> Hashes | None:
+    """What is known of a pointer's bytes without reading them: from the first of these files that has not changed since
+    it was hashed, and whose layer the store has.
+    """
+    for path in paths:
+        hashes = known.get(stamp_of(path))
+        if hashes and hashes.name == pointer.name and hashes.md5 == pointer.md5 and _has(work, hashes.layer):
+            return hashes
+    return None
+
+
+def weights_layer(
+    component: str, sources: Sequence[Source], store: BlobStore | None, meter: Meter | None = None
+) -> tuple[WeightsFile, ...]:
     """What the files of one layer are, from one pass that also writes the layer to the store, if there is
-    one.
+    one. The meter is told of bytes that are read.
 
     Memory does not grow with size. The hashes of the file are computed in threads beside that of the layer.
 
@@ -103,7 +135,7 @@ def weights_layer(component: str, sources: Sequence[Source], store: BlobStore | 
             raise _wrong(component, source, f"{source.size} bytes", f"{source.pointer.size} bytes")
     with ExitStack() as stack:
         threads = (stack.enter_context(ThreadPoolExecutor(1)), stack.enter_context(ThreadPoolExecutor(1)))
-        measured = [_Measured(source.opener, threads) for source in sources]
+        measured = [Measured(source.opener, threads, meter or Unmetered()) for source in sources]
 
         def fill(sink: Sink) -> None:
             entries = [_entry(source, one.open) for source, one in zip(sources, measured, strict=True)]
@@ -120,13 +152,16 @@ def weights_layer(component: str, sources: Sequence[Source], store: BlobStore | 
 
 
 def weights_image(files: Iterable[WeightsFile]) -> Image:
-    """The image of these files, in the order of their names; files with one layer share it. Same files, same
-    bytes.
-    """
+    """The image of these files. Same files, same bytes."""
+    return image_of(layers_of(files), Platform())
+
+
+def layers_of(files: Iterable[WeightsFile]) -> list[Layer]:
+    """The layers of these files, in the order of their names; files with one layer share it."""
     layers: dict[Digest, list[Entry]] = {}
     for file in sorted(files, key=lambda file: file.name):
         layers.setdefault(file.layer, []).append(Entry(file.name, file.size, bytes_entry("", b"").opener))
-    return image_of([Layer(digest, size_of(entries)) for digest, entries in layers.items()], Platform())
+    return [Layer(digest, size_of(entries)) for digest, entries in layers.items()]
 
 
 def packs(pointers: Sequence[Pointer]) -> tuple[tuple[Pointer, ...], ...]:
@@ -139,16 +174,15 @@ def packs(pointers: Sequence[Pointer]) -> tuple[tuple[Pointer, ...], ...]:
     return (*((pointer,) for pointer in alone), *((rest,) if rest else ()))
 
 
-def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> WeightsFile:
+def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> Done:
     """Tries the candidates in turn; wrong bytes in one of them are an error only if no other has the right
     ones.
     """
     wrong: list[Finding] = []
     for path in work.candidates(pointer):
         stamp = stamp_of(path)
-        hashes = learnt.get(stamp)
-        if hashes and hashes.name == pointer.name and hashes.md5 == pointer.md5 and _has(work, hashes.layer):
-            return _file(pointer, hashes.sha256, hashes.layer)
+        if hashes := unchanged(work, pointer, learnt, [path]):
+            return Done((_file(pointer, hashes.sha256, hashes.layer),), learnt, is_read=False)
         try:
             file = _measure(work, _source(pointer, path))
         except WrongBytes as error:
@@ -156,7 +190,7 @@ def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> WeightsFi
             continue
         if stamp_of(path) == stamp and is_settled(stamp):
             learnt[stamp] = Hashes(file.name, file.md5, file.sha256, file.layer)
-        return file
+        return Done((file,), learnt)
     raise _unfound(work, pointer, wrong)
 
 
@@ -170,23 +204,36 @@ def _measure(work: Work, source: Source) -> WeightsFile:
         else None
     )
     if promised and _has(work, promised):
-        (file,) = weights_layer(work.component, [source], None)
+        (file,) = _layer(work, [source], None)
         if _has(work, file.layer):
             return file
-    (file,) = weights_layer(work.component, [source], work.store)
+        work.meter.also(source.size)
+    (file,) = _layer(work, [source], work.store)
     return file
+
+
+def _layer(work: Work, sources: Sequence[Source], store: BlobStore | None) -> tuple[WeightsFile, ...]:
+    """As weights_layer; what was read in vain is to be read again, elsewhere."""
+    read = _Counted(work.meter)
+    try:
+        return weights_layer(work.component, sources, store, read)
+    except WrongBytes:
+        work.meter.also(read.size)
+        raise
 
 
 def _pack(work: Work, pointers: Sequence[Pointer]) -> tuple[WeightsFile, ...]:
     """Small files that share a layer: first the right candidate of each, then the layer."""
-    return weights_layer(work.component, [_right(work, pointer) for pointer in pointers], work.store)
+    sources = [_right(work, pointer) for pointer in pointers]
+    work.meter.also(sum(source.size for source in sources))
+    return _layer(work, sources, work.store)
 
 
 def _right(work: Work, pointer: Pointer) -> Source:
     wrong: list[Finding] = []
     for path in work.candidates(pointer):
         try:
-            weights_layer(work.component, [_source(pointer, path)], None)
+            _layer(work, [_source(pointer, path)], None)
         except WrongBytes as error:
             wrong += error.findings
         else:
@@ -219,53 +266,21 @@ def _file(pointer: Pointer, sha256: Digest, layer: Digest) -> WeightsFile:
 def _wrong(component: str, source: Source, found: str, expected: str) -> WrongBytes:
     pointer = source.pointer
     what = f"{source.where} has {found}, {pointer.path} says {expected}"
-    add = f"dvc add {pointer.path.removesuffix('.dvc')}"
-    fix = f"if the file is meant: {add}; if it is damaged, delete it and run: dvc pull {pointer.path}"
+    fix = mending(pointer, component)
     finding = Finding("weights/bytes", pointer.where, what, fix, component)
     return WrongBytes(f"{component}: wrong bytes for {pointer.name}", [finding])
 
 
-class _Measured:
-    """A file's bytes, hashed as they are read: sha256 and md5 each in a thread of its own, in the order of
-    the reads.
-    """
+@dataclass
+class _Counted:
+    """A meter that remembers what it was told."""
 
-    def __init__(self, opener: Opener, threads: tuple[Executor, Executor]) -> None:
-        self._opener = opener
-        self._threads = threads
-        self._hashes = (hashlib.sha256(), hashlib.md5(usedforsecurity=False))
-        self._waiting: deque[Future[None]] = deque()
+    meter: Meter
+    size: int = 0
 
-    def open(self) -> BinaryIO:
-        """The stream; it has the two methods that chunks_of uses."""
-        self._stream = self._opener()
-        return cast("BinaryIO", self)
+    def moved(self, size: int) -> None:
+        self.size += size
+        self.meter.moved(size)
 
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        for thread, one in zip(self._threads, self._hashes, strict=True):
-            self._waiting.append(thread.submit(one.update, data))
-        while len(self._waiting) > _AHEAD:
-            self._waiting.popleft().result()
-        return data
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    @property
-    def sha256(self) -> Digest:
-        """Of all bytes read."""
-        return Digest(f"sha256:{self._done()[0].hexdigest()}")
-
-    @property
-    def md5(self) -> DvcMd5:
-        """Of all bytes read."""
-        return DvcMd5(self._done()[1].hexdigest())
-
-    def _done(self) -> tuple[hashlib._Hash, hashlib._Hash]:
-        while self._waiting:
-            self._waiting.popleft().result()
-        return self._hashes
+    def also(self, size: int) -> None:
+        self.meter.also(size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import cast
 
-from lockstep.adapters.dvc import Place, candidates, files_of, missing
+from lockstep.adapters.dvc import candidates, missing
 from lockstep.adapters.git import GitTree
 from lockstep.core.component import Component, Image
 from lockstep.core.errors import Finding, Refused, refuse_if
@@ -27,6 +27,8 @@ from lockstep.oci.layer import Entry, Layer, Sink, write_layer
 from lockstep.oci.statcache import read_cache
 from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
+from lockstep.verbs.pointed import bring, place_of
+from lockstep.verbs.progress import Progress
 from lockstep.verbs.runtime import Builds, assembled, base_of, runtime_of
 
 
@@ -108,11 +110,16 @@ def _weights_image(name: ComponentName, lock: WeightsLock) -> OciImage:
 
 
 def _store_weights(builds: Builds, name: ComponentName, lock: WeightsLock, store: Store) -> None:
-    place = Place(name, builds.folder / "components" / name)
+    progress = Progress(builds.say)
+    place = place_of(builds.folder, name, progress)
     cache = builds.folder / ".lockstep" / "cache" / "weights.json"
-    work = Work(name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, lock)
     pointed = pointers_of(builds.tree, name, builds.source.components[name])
-    made, _ = lock_weights(work, [file for one in pointed for file in files_of(one, place)], read_cache(cache))
+    pointers = bring(pointed, place, progress, builds.say)
+    progress.expect(f"{name}: stored", sum(pointer.size for pointer in pointers))
+    work = Work(
+        name, lambda pointer: candidates(pointer, place), lambda pointer: missing(pointer, place), store, lock, progress
+    )
+    made, _ = lock_weights(work, pointers, read_cache(cache))
     if made != lock:
         raise Refused(
             "a weights.lock is wrong",

@@ -16,6 +16,7 @@ from lockstep.core.prompt import prompt_bump
 from lockstep.core.release import Pinned, Release
 from lockstep.core.source import Source, component_path, load_source
 from lockstep.core.version import Bump, Version, largest
+from lockstep.core.weights import too_large
 from lockstep.verbs.workspace import StateTree, Workspace
 
 
@@ -75,6 +76,16 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     )
     same = latest is not None and not _comparison(latest, source, inputs).changes
     return Planned(commit, source, base, latest, held, inputs, same, plan_)
+
+
+def large_layers(planned: Planned) -> tuple[Finding, ...]:
+    """The weights that the registry will not take: a push would be refused."""
+    limit = planned.source.bundle.layer_limit
+    return tuple(
+        finding
+        for name, lock in sorted(planned.source.locks.items())
+        for finding in too_large(name, ((file.name, file.size) for file in lock.files), limit)
+    )
 
 
 def nearest(

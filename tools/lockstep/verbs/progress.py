@@ -37,12 +37,21 @@ class Progress:
     _done: int = field(default=0, init=False)
     _began: float = field(default=0.0, init=False)
     _said: float = field(default=0.0, init=False)
+    _part: int = field(default=0, init=False)
 
     def expect(self, what: str, size: int) -> None:
         """A transfer of so many bytes begins. `what` is said before the numbers."""
         with self._lock:
             self._what, self._total, self._done, self._is_stopped = what, size, 0, False
+            self._part = 0
             self._began = self._said = self.clock()
+
+    def also(self, size: int) -> None:
+        """So many bytes more are to be moved than was expected (fewer, if negative). The part that is said stays until
+        the real one has passed it.
+        """
+        with self._lock:
+            self._total += size
 
     def stop(self) -> None:
         """Whoever reports the next bytes is told to stop."""
@@ -59,9 +68,9 @@ class Progress:
         with self._lock:
             self._done += size
             now = self.clock()
-            if self._total and now - self._said >= _PAUSE:
+            if self._total > 0 and now - self._said >= _PAUSE:
                 self._said = now
                 rate = self._done / (now - self._began) / 1e6
-                part = min(100, 100 * self._done // self._total)
-                words = f"{self._done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, {part} %, {rate:,.0f} MB/s"
+                self._part = max(self._part, min(100, 100 * self._done // self._total))
+                words = f"{self._done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, {self._part} %, {rate:,.0f} MB/s"
                 self.say(f"{self._what}: {words}")

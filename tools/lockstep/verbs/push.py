@@ -1,7 +1,7 @@
 """push: copies every image of a release from the bundle's store to its registry. Idempotent; commits nothing.
 
 1. ask the registry for the tag and the blobs of every image: nothing is sent before all of this is known;
-2. refuse if a tag of this release names something else there;
+2. refuse if a tag of this release names something else there, or a layer is larger than the registry takes;
 3. send each missing blob once, several at a time; then, image by image, let the others mount it, and tag: an image
    `release-<version>`, a copier `copier-<version>`.
 """
@@ -17,6 +17,7 @@ from lockstep.core.names import Digest
 from lockstep.core.rules.image import Wanted
 from lockstep.core.tags import release_tag
 from lockstep.core.version import Version
+from lockstep.core.weights import too_large
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
@@ -114,14 +115,15 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
 
     Raises:
         UsageError: lockstep.yaml names no registry, or there is no such release.
-        Refused: the tag of this release names another image there.
+        Refused: the tag of this release names another image there, or a layer is too large for it.
         OutsideError: an image is not in the store, or the registry failed; a rerun sends what is left.
     """
     registry, release = workspace.registry, workspace.state.release(version)
     images = _stored(stores, our_images(release), f"lockstep build {release.commit}")
     with ThreadPoolExecutor(jobs) as pool:
         found = tuple(pool.map(lambda image: _found(stores, registry, image), images))
-    refuse_if(_tag_findings(found), f"{version} cannot be pushed")
+    limit = workspace.bundle.layer_limit
+    refuse_if((*_tag_findings(found), *_size_findings(found, limit)), f"{version} cannot be pushed")
     sent = _shares(found)
     if not dry:
         sent = _send(stores.progress, str(version), sent, jobs)
@@ -210,6 +212,12 @@ def _tag_findings(found: Iterable[Found]) -> Iterable[Finding]:
                 "another bundle uses this path: choose another `registry:` in lockstep.yaml; or remove the tag there",
                 one.name.rpartition("/")[2],
             )
+
+
+def _size_findings(found: Iterable[Found], limit: int | None) -> Iterable[Finding]:
+    blobs = {(one.name.rpartition("/")[2].removesuffix("-weights"), blob) for one in found for blob in one.missing}
+    for component, blob in blobs:
+        yield from too_large(component, [(f"blob {blob.digest}", blob.size)], limit)
 
 
 def _pushed(one: Found, shares: tuple[Share, ...]) -> PushedImage:
