@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,7 @@ case "$host" in
 known*) printf '{{"ServerURL":"%s","Username":"ada","Secret":"{secret}"}}' "$host" ;;
 cloud*) printf '{{"ServerURL":"%s","Username":"<token>","Secret":"{secret}"}}' "$host" ;;
 broken*) echo "{secret}" ;;
+hanging*) exec sleep 600 ;;
 failing*) echo "locked: {secret}"; exit 1 ;;
 127*) printf '{{"ServerURL":"%s","Username":"ada","Secret":"{secret}"}}' "$host" ;;
 *) echo "credentials not found in native keychain"; exit 1 ;;
@@ -121,6 +123,16 @@ def test_a_helper_that_fails_is_named_and_not_quoted(tmp_path, helper, host, wha
     assert caught.value.where.startswith("docker-credential-tests")
     assert PASSWORD not in f"{caught.value.what}{caught.value.where}{caught.value.fix}"
     assert helper() == [f"get {host}"]
+
+
+@pytest.mark.usefixtures("helper")
+def test_a_helper_that_hangs_is_ended_and_named(tmp_path):
+    logins = replace(configured(tmp_path, credsStore="tests"), limit=0.2)
+
+    with pytest.raises(OutsideError, match=r"docker-credential-tests gave no answer for 0\.2 s") as caught:
+        logins.of("hanging.example")
+
+    assert "docker-credential-tests get" in caught.value.fix
 
 
 def test_a_helper_that_is_not_installed_is_named(tmp_path):

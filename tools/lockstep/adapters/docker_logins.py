@@ -20,9 +20,11 @@ class DockerLogins:
 
     Args:
         environment: Variables that say where the files are: REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME.
+        limit: Seconds that a helper may take: long enough for a person who unlocks a keyring.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False, compare=False)
+    limit: float = 60.0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -46,7 +48,7 @@ class DockerLogins:
         for path in self.files:
             found = _read(path)
             helper = found.helper(host)
-            login = (_asked(f"docker-credential-{helper}", host) if helper else None) or found.login(host)
+            login = (_asked(f"docker-credential-{helper}", host, self.limit) if helper else None) or found.login(host)
             if login:
                 return login
         return None
@@ -63,10 +65,10 @@ def _read(path: Path) -> LoginFile:
         ) from error
 
 
-def _asked(program: str, host: str) -> Login | None:
+def _asked(program: str, host: str, limit: float) -> Login | None:
     """Source: docker-credential-helpers v0.8.2, README.md: the host on standard input, JSON or a message on output."""
     command = [program, "get"]
-    output = process.run(command, stdin=host.encode())
+    output = process.run(command, stdin=host.encode(), limit=limit)
     if output.code == 0:
         return parse_helper(output.stdout, program)
     if _ABSENT in output.stdout + output.stderr:

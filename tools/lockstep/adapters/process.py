@@ -33,6 +33,7 @@ def run(
     folder: Path | None = None,
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
+    limit: float | None = None,
 ) -> Output:
     """The output of a program, whatever its exit code.
 
@@ -41,9 +42,10 @@ def run(
         folder: Working folder.
         stdin: Bytes it may read.
         environment: Variables added to ours.
+        limit: Seconds that it may take; None for any number.
 
     Raises:
-        OutsideError: the program is not installed or cannot be started.
+        OutsideError: the program is not installed, cannot be started, or took too long and was killed.
     """
     try:
         done = subprocess.run(
@@ -53,12 +55,19 @@ def run(
             capture_output=True,
             check=False,
             env={**os.environ, **(environment or {})},
+            timeout=limit,
         )
     except OSError as error:
         raise OutsideError(
             f"cannot start {command[0]}: {error.strerror}",
             where=" ".join(command),
             fix=f"install {command[0]} or put it on the PATH",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise OutsideError(
+            f"{command[0]} gave no answer for {limit:g} s and was ended",
+            where=" ".join(command),
+            fix=f"see why it hangs: {' '.join(command)}",
         ) from error
     return Output(done.returncode, done.stdout, done.stderr)
 
