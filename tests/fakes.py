@@ -17,6 +17,29 @@ from urllib.parse import parse_qs, urlsplit
 _PATH = re.compile(r"/v2/(?P<repository>[a-z0-9/._-]+?)/(?P<kind>blobs/uploads|blobs|manifests|tags)/(?P<name>[^/?]*)$")
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong with one request.
+
+    Args:
+        method: Of that request.
+        part: Somewhere in its path.
+        status: Instead of the right one; 0 ends the connection without an answer, None leaves it.
+        headers: Of the answer, beside the right ones.
+        half: Whether it comes after half of the body.
+        late: Whether the request is done first: only its answer is another.
+        does: Called when the request comes.
+    """
+
+    method: str
+    part: str
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    half: bool = False
+    late: bool = False
+    does: Callable[[], None] = lambda: None
+
+
 @dataclass
 class FakeRegistry:
     """What a registry holds, and every request that it had: (method, path, status).
@@ -34,6 +57,8 @@ class FakeRegistry:
         breaks: Pieces, counted from 1, of which it takes half and then breaks the connection.
         keeps_tags: Status and body of the answer to whoever moves a tag; 0 lets tags move.
         on_piece: Called after each piece with the number of bytes that are there.
+        troubles: What goes wrong, each once.
+        stored: Repository and digest of every blob that was sent and taken, in that order.
     """
 
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -54,6 +79,16 @@ class FakeRegistry:
     breaks: set[int] = field(default_factory=set)
     keeps_tags: tuple[int, bytes] = (0, b"")
     on_piece: Callable[[int], None] = lambda _: None
+    troubles: list[Trouble] = field(default_factory=list)
+    stored: list[tuple[str, str]] = field(default_factory=list)
+
+    def trouble(self, method: str, path: str) -> Trouble | None:
+        """What goes wrong with this request; the next one of its kind has the next trouble."""
+        found = next((one for one in self.troubles if one.method == method and one.part in path), None)
+        if found:
+            self.troubles.remove(found)
+            found.does()
+        return found
 
     def sent(self, method: str) -> list[str]:
         """Paths of the requests of a method."""
@@ -84,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Source: OCI distribution-spec v1.1.0."""
 
     registry: FakeRegistry
+    trouble: Trouble | None = None
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:
@@ -94,7 +130,12 @@ class _Handler(BaseHTTPRequestHandler):
         found = _PATH.fullmatch(parts.path)
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         refused = self.registry.refuses.get(self.command)
-        if refused:
+        self.trouble = self.registry.trouble(self.command, parts.path)
+        if self.trouble and self.trouble.status is not None and not self.trouble.late:
+            self._body(half=self.trouble.half)
+            self.close_connection = True
+            self._answer(self.trouble.status, b"")
+        elif refused:
             self._body()
             self.close_connection = True
             self._answer(*refused)
@@ -165,6 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.registry.accepts -= self.registry.accepts > 0
         self.registry.blobs.setdefault(self.repository, {})[digest(data)] = data
+        self.registry.stored.append((self.repository, digest(data)))
         self._answer(201, b"", self._digest(digest(data)))
 
     def get_manifests(self) -> None:
@@ -232,7 +274,13 @@ class _Handler(BaseHTTPRequestHandler):
         return {"docker-content-digest": name} if self.registry.says_digests else {}
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        if self.trouble:
+            status = status if self.trouble.status is None else self.trouble.status
+            headers, self.trouble = {**(headers or {}), **self.trouble.headers}, None
         self.registry.requests.append((self.command, self.path, status))
+        if not status:
+            self.close_connection = True
+            return
         self.send_response(status)
         said = {"connection": "close"} if self.close_connection else {}
         for key, value in {"content-length": str(len(body)), **said, **(headers or {})}.items():

@@ -148,6 +148,16 @@ def test_a_third_party_image_that_cannot_be_had_names_its_component(served_model
     assert not (tmp_path / "x.tar").exists()
 
 
+def test_a_registry_that_nobody_knows_is_said_with_the_component(tmp_path, monkeypatch):
+    set_identity(monkeypatch)
+    tiny = of_third_party(tmp_path / "bundle", f"registry.invalid/llm/server@{digest_of(b'x')}")
+
+    with pytest.raises(OutsideError, match=r"^model: no whole answer from registry\.invalid") as caught:
+        exported(tiny, tmp_path / "x.tar")
+
+    assert "registry.invalid is up and reachable" in caught.value.fix
+
+
 def test_an_index_of_several_platforms_can_be_pulled_and_is_no_image_to_carry(tmp_path, host, fake, monkeypatch):
     set_identity(monkeypatch)
     index = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})

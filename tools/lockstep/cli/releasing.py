@@ -45,7 +45,10 @@ def plan(revision: str, form: str, folder: Path) -> None:
 @asking
 @shared
 def build(revision: str, form: str, folder: Path, *, plain_http: bool) -> None:
-    """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed."""
+    """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed.
+
+    Where REVISION was released already, this brings back what its releases need and the store has lost, and their tags.
+    """
     from lockstep.verbs.release import build_commit  # noqa: PLC0415
     from lockstep.verbs.stores import own_stores  # noqa: PLC0415
 

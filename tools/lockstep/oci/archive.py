@@ -22,7 +22,7 @@ from lockstep.adapters import files
 from lockstep.core.errors import Finding, OutsideError, Refused
 from lockstep.core.names import Digest
 from lockstep.oci.layer import BLOCK, CHUNK, END, Layer, Sink, header, padding
-from lockstep.oci.store import BlobStore, Fill, Hashed, damaged
+from lockstep.oci.store import BlobStore, Damaged, Fill, Hashed
 
 LAYOUT_PATH, INDEX_PATH = "oci-layout", "index.json"
 LARGEST_DOCUMENT = 16 << 20  # bytes of what is held in memory: an index, a manifest, release.yaml
@@ -87,7 +87,7 @@ def copied(source: BlobStore, blob: Layer) -> Fill:
         with source.open(blob.digest) as stream:
             shutil.copyfileobj(stream, hashed, CHUNK)
         if hashed.layer.digest != blob.digest:
-            raise damaged(blob.digest, hashed.layer.digest)
+            raise Damaged(blob.digest, hashed.layer.digest)
         if hashed.layer.size != blob.size:
             what = f"blob {blob.digest} has {hashed.layer.size} bytes, its manifest says {blob.size}"
             raise OutsideError(what, where=str(blob.digest), fix="its manifest is wrong: build the image again")

@@ -146,6 +146,8 @@ class Host:
             fix = f"no login is sent there, because it is not {self.url}: correct the address that the registry gives"
         elif answer.status == 401:
             fix = self._admission.fix()
+        elif answer.status == 404 and "BLOB_UPLOAD_UNKNOWN" in said:
+            fix = f"the registry forgot this upload: see its log; {AGAIN}"
         elif answer.status == 403:
             fix = f"give {self._admission.who()} the right {answer.scope or 'to do this'} on {self.name}"
         return OutsideError(
@@ -153,14 +155,14 @@ class Host:
         )
 
     def check(self, answer: Answer, digest: Digest, url: str) -> None:
-        """Nothing, if the registry stored what was sent, or says no digest.
+        """Nothing, if the registry says that it has what was sent or asked for, or says no digest.
 
         Raises:
-            OutsideError: it stored something else.
+            OutsideError: it has something else.
         """
         if DIGEST in answer.headers and said_digest(answer, url) != digest:
             raise OutsideError(
-                f"the registry stored {answer.headers[DIGEST]}, sent was {digest}",
+                f"the registry says that it has {answer.headers[DIGEST]} where {digest} must be",
                 where=url.partition("?")[0],
                 fix="check the network and the registry's disk, then run the same command again",
             )

@@ -22,7 +22,7 @@ from lockstep.oci.http import DIGEST, Access, Answer, Host, said_digest, strange
 from lockstep.oci.image import DOCKER_INDEX_TYPE, DOCKER_MANIFEST_TYPE, INDEX_TYPE, MANIFEST_TYPE, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.memory import Memory
-from lockstep.oci.store import BlobStore, Fill, Hashed, checked_tag, damaged
+from lockstep.oci.store import BlobStore, Damaged, Fill, Hashed, checked_tag
 from lockstep.oci.upload import Job, Uploads
 
 # Indexes too: pods can pull one, and who reads one as an image is told what it is instead of that it is not there.
@@ -55,6 +55,7 @@ class Registry:
         if answer.status not in {200, 404}:
             raise self.host.refused(f"look for blob {digest}", url, answer)
         if answer.status == 200:
+            self.host.check(answer, digest, url)
             self.host.holders.setdefault(digest, self.repository)
         return answer.status == 200
 
@@ -115,7 +116,7 @@ class Registry:
         if answer.status != 200:
             raise self.host.refused(f"read the manifest {digest}", url, answer)
         if digest_of(answer.body) != digest:
-            raise damaged(digest, digest_of(answer.body))
+            raise Damaged(digest, digest_of(answer.body))
         return answer.body
 
     def tag(self, name: str, manifest: bytes) -> Digest:

@@ -170,7 +170,7 @@ def read_blob(store: BlobStore, digest: Digest) -> bytes:
     with store.open(digest) as stream:
         data = stream.read()
     if digest_of(data) != digest:
-        raise damaged(digest, digest_of(data))
+        raise Damaged(digest, digest_of(data))
     return data
 
 
@@ -196,12 +196,16 @@ def checked_tag(name: str) -> str:
     return name
 
 
-def damaged(digest: Digest, found: Digest) -> OutsideError:
-    """The error for a blob whose bytes are not those of its name."""
-    return OutsideError(
-        f"damaged blob: its bytes have {found}, its name says {digest}", where=str(digest),
-        fix="delete it from the store, then build or copy the image again",
-    )  # fmt: skip
+class Damaged(OutsideError):  # noqa: N818 - what it is, in a word
+    """A blob whose bytes are not those of its name."""
+
+    def __init__(self, digest: Digest, found: Digest) -> None:
+        super().__init__(
+            f"damaged blob: its bytes have {found}, its name says {digest}",
+            where=str(digest),
+            fix="delete it from the store, then build or copy the image again",
+        )
+        self.digest = digest
 
 
 def verified_copy(source: BlobStore, digest: Digest) -> Fill:
@@ -212,7 +216,7 @@ def verified_copy(source: BlobStore, digest: Digest) -> Fill:
         with source.open(digest) as stream:
             shutil.copyfileobj(stream, hashed, CHUNK)
         if hashed.layer.digest != digest:
-            raise damaged(digest, hashed.layer.digest)
+            raise Damaged(digest, hashed.layer.digest)
 
     return fill
 

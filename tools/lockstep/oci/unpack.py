@@ -20,7 +20,7 @@ from lockstep.core.names import Digest
 from lockstep.oci.image import Descriptor, parse_manifest
 from lockstep.oci.layer import CHUNK, LAYER_TYPE, Entry, InvalidEntry, check
 from lockstep.oci.layout import Layout
-from lockstep.oci.store import Hashed, Store, damaged, own_layers
+from lockstep.oci.store import Damaged, Hashed, Store, own_layers
 
 
 def unpacked(store: Store, image: Digest, cache: Path) -> Path:
@@ -125,7 +125,7 @@ def _rest(reader: _Reader, layer: Descriptor) -> None:
     while reader.read(CHUNK):
         pass
     if reader.hashed.layer.digest != layer.digest:
-        raise damaged(layer.digest, reader.hashed.layer.digest)
+        raise Damaged(layer.digest, reader.hashed.layer.digest)
 
 
 def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:

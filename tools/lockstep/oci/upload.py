@@ -20,10 +20,11 @@ from lockstep.core.names import Digest
 from lockstep.oci.http import Answer, Host, NoAnswer
 from lockstep.oci.layer import CHUNK, Layer
 from lockstep.oci.memory import Memory
-from lockstep.oci.store import damaged
+from lockstep.oci.store import Damaged
 
 MOST_BREAKS = 5  # of an upload, one after the other without a new byte between them
 _AHEAD = 16  # chunks that may wait to be hashed
+_UNKNOWN = frozenset({400, 404, 416})  # what registries say of an upload that is over; the first means more, too
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]+)")
 
 
@@ -97,12 +98,12 @@ class Pieces:
         while len(self._waiting) > _AHEAD:
             self._waiting.popleft().result()
         if not data:
-            raise damaged(self._blob.digest, self._found())
+            raise Damaged(self._blob.digest, self._found())
         return data
 
     def _check(self) -> None:
         if self._found() != self._blob.digest or self._stream.read(1):
-            raise damaged(self._blob.digest, self._found())
+            raise Damaged(self._blob.digest, self._found())
 
     def _found(self) -> Digest:
         while self._waiting:
@@ -242,9 +243,14 @@ class Uploads:
 
     def _done(self, job: Job, url: str, answer: Answer) -> None:
         """The registry must have it, and say the digest that we know, if it says one."""
+        if answer.status in _UNKNOWN and self._is_there(job.blob):
+            return  # the answer to an earlier try was lost: this upload is over, and what it brought is there
         if answer.status != 201:
             raise self.host.refused(f"upload {job.name}", url, answer)
         self.host.check(answer, job.blob.digest, url)
+
+    def _is_there(self, blob: Layer) -> bool:
+        return self.host.send("HEAD", f"{self.url.removesuffix('uploads/')}{blob.digest}").status == 200
 
 
 def _finishing(location: str, digest: Digest) -> str:

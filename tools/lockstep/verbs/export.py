@@ -9,8 +9,8 @@ The store is read and never written. The same release gives the same bytes.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,10 +23,11 @@ from lockstep.core.names import HOST, ComponentName, digest_of
 from lockstep.core.release import Release
 from lockstep.core.version import Version
 from lockstep.oci.archive import INDEX_PATH, LAYOUT_PATH, Member, Part, archive_size, blob_member, copied, write_archive
-from lockstep.oci.image import Descriptor, InvalidManifest, parse_manifest
+from lockstep.oci.image import Descriptor, parse_manifest
 from lockstep.oci.index import EMPTY, LAYOUT_FILE, blobs_in_order, format_named, named_image, release_artifact
 from lockstep.oci.layer import Layer, Sink
 from lockstep.oci.store import Fill, Store, writing
+from lockstep.verbs.naming import naming
 from lockstep.verbs.release import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
@@ -49,6 +50,11 @@ class Packing:
             yield self.stores.at(f"{registry}/{image.repository}")
         if image.origin:
             yield self.stores.at(image.origin)
+
+    def naming(self, image: Carried) -> AbstractContextManager[None]:
+        """Errors about an image name its component, and what makes it again."""
+        again = f"lockstep build {self.release.commit}" if image.role is not Role.THIRD_PARTY else ""
+        return naming(image.component, image.name, again)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def _manifest(packing: Packing, image: Carried) -> bytes:
             where=release_path(packing.release.version),
             fix=f"write its registry's host before it in components/{image.component}/component.yaml, release it",
         )
-    with _naming(image):
+    with packing.naming(image):
         for place in packing.places(image):
             if place.digest_of(image.digest):
                 data = place.manifest(image.digest)
@@ -159,30 +165,20 @@ def _blob_parts(packing: Packing, packed: Packed) -> Iterator[Part]:
     """Step 1 for the blobs of one image: where each is."""
     image = packed.image
     for blob in packed.blobs:
-        with _naming(image):
+        with packing.naming(image):
             place = next((place for place in packing.places(image) if place.has(blob.digest)), None)
         if place is None:
             raise _absent(packing, image, f"blob {blob.digest} of {image.name}")
         fill = copied(place, Layer(blob.digest, blob.size))
-        yield Part(blob_member(blob.digest, blob.size, image.component), _named_fill(image, fill))
+        yield Part(blob_member(blob.digest, blob.size, image.component), _named_fill(packing, image, fill))
 
 
-def _named_fill(image: Carried, fill: Fill) -> Fill:
+def _named_fill(packing: Packing, image: Carried, fill: Fill) -> Fill:
     def named(sink: Sink) -> None:
-        with _naming(image):
+        with packing.naming(image):
             fill(sink)
 
     return named
-
-
-@contextlib.contextmanager
-def _naming(image: Carried) -> Iterator[None]:
-    """Errors about an image name its component."""
-    try:
-        yield
-    except (OutsideError, UsageError, InvalidManifest) as error:
-        what = f"{image.component}: {error.what}"
-        raise type(error)(what, where=error.where or image.name, fix=error.fix) from error
 
 
 def _absent(packing: Packing, image: Carried, what: str) -> OutsideError:

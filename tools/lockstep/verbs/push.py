@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from lockstep.core.errors import Finding, OutsideError, refuse_if
-from lockstep.core.names import Digest
+from lockstep.core.names import ComponentName, Digest
 from lockstep.core.rules.image import Wanted
 from lockstep.core.tags import release_tag
 from lockstep.core.version import Version
@@ -21,6 +21,7 @@ from lockstep.core.weights import too_large
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
+from lockstep.verbs.naming import naming
 from lockstep.verbs.progress import Progress, Stopped
 from lockstep.verbs.release import Stores, our_images
 from lockstep.verbs.workspace import Workspace
@@ -33,6 +34,8 @@ class Found:
     """One image and what the registry has of it before a push.
 
     Args:
+        component: Whose it is.
+        again: The command that makes it.
         name: Its full name there, without tag and digest.
         digest: Of its manifest.
         tag: What it is to be called there.
@@ -43,6 +46,8 @@ class Found:
         missing: Those that its repository there lacks.
     """
 
+    component: ComponentName
+    again: str
     name: str
     digest: Digest
     tag: str
@@ -119,17 +124,18 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
         OutsideError: an image is not in the store, or the registry failed; a rerun sends what is left.
     """
     registry, release = workspace.registry, workspace.state.release(version)
-    images = _stored(stores, our_images(release), f"lockstep build {release.commit}")
+    images, again = our_images(release), f"lockstep build {release.commit}"
+    _refuse_absent(stores, images, again)
     with ThreadPoolExecutor(jobs) as pool:
-        found = tuple(pool.map(lambda image: _found(stores, registry, image), images))
+        found = tuple(pool.map(lambda image: _found(stores, registry, image, again), images))
     limit = workspace.bundle.layer_limit
     refuse_if((*_tag_findings(found), *_size_findings(found, limit)), f"{version} cannot be pushed")
     sent = _shares(found)
+    _refuse_lost(sent, again)
     if not dry:
         sent = _send(stores.progress, str(version), sent, jobs)
         for one in found:
-            if one.missing or one.tagged != one.digest:
-                copy_image(one.source, one.target, one.digest, one.tag)
+            _tag(one)
     pushed = (_pushed(one, tuple(share for share in sent if share.image is one)) for one in found)
     return Pushed(version, registry, release_tag(version), tuple(pushed))
 
@@ -156,7 +162,8 @@ def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -
     def send(share: Share) -> Share:
         one, blob = share.image, share.blob
         name = f"{blob.digest} of {one.name}:{one.tag}"
-        return replace(share, sent_bytes=one.target.add(name, Layer(blob.digest, blob.size), one.source))
+        with naming(one.component, again=one.again):
+            return replace(share, sent_bytes=one.target.add(name, Layer(blob.digest, blob.size), one.source))
 
     with ThreadPoolExecutor(jobs) as pool:
         running = [pool.submit(send, share) for share in shares]
@@ -173,24 +180,41 @@ def _send(progress: Progress, what: str, shares: tuple[Share, ...], jobs: int) -
     return tuple(one.result() for one in running)
 
 
-def _stored(stores: Stores, images: tuple[Wanted, ...], again: str) -> tuple[Wanted, ...]:
-    """The images, once each manifest is known to be in the store."""
+def _tag(one: Found) -> None:
+    """Lets a repository mount what another got, and tags the image, if anything of that is still to be done."""
+    if one.missing or one.tagged != one.digest:
+        with naming(one.component, again=one.again):
+            copy_image(one.source, one.target, one.digest, one.tag)
+
+
+def _refuse_absent(stores: Stores, images: tuple[Wanted, ...], again: str) -> None:
+    """Nothing if each manifest is in the store."""
     named = [(image.reference.repository, image.reference.digest) for image in images]
     absent = sorted({name for name, digest in named if stores.of(name).digest_of(digest) is None})
     if absent:
         raise OutsideError(
             f"{', '.join(absent)} of this release is not in the store", where=".lockstep/store", fix=again
         )
-    return images
 
 
-def _found(stores: Stores, registry: str, image: Wanted) -> Found:
+def _refuse_lost(shares: Iterable[Share], again: str) -> None:
+    """Nothing if each blob that the registry lacks is in the store."""
+    lost = sorted((one.image.component, one.blob.digest) for one in shares if not one.image.source.has(one.blob.digest))
+    if lost:
+        said = ", ".join(f"{digest} of {component}" for component, digest in lost)
+        what = f"neither the registry nor the store has {said}"
+        raise OutsideError(what, where=".lockstep/store", fix=again)
+
+
+def _found(stores: Stores, registry: str, image: Wanted, again: str) -> Found:
     """Step 1 for one image."""
     name, digest, tag = f"{registry}/{image.reference.repository}", image.reference.digest, image.tag
     source, target = stores.of(image.reference.repository), stores.at(name)
-    blobs = _blobs(parse_manifest(source.manifest(digest), f"{name}@{digest}"))
-    missing = tuple(blob for blob in blobs if not target.has(blob.digest))
-    return Found(name, digest, tag, source, target, target.digest_of(tag), len(blobs), missing)
+    with naming(image.component, again=again):
+        blobs = _blobs(parse_manifest(source.manifest(digest), f"{name}@{digest}"))
+        missing = tuple(blob for blob in blobs if not target.has(blob.digest))
+        tagged = target.digest_of(tag)
+    return Found(image.component, again, name, digest, tag, source, target, tagged, len(blobs), missing)
 
 
 def _blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
@@ -210,7 +234,7 @@ def _tag_findings(found: Iterable[Found]) -> Iterable[Finding]:
                 f"{one.name}:{one.tag}",
                 f"the tag names {one.tagged} there, this release has {one.digest}",
                 "another bundle uses this path: choose another `registry:` in lockstep.yaml; or remove the tag there",
-                one.name.rpartition("/")[2],
+                one.component,
             )
 
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lockstep.core.edits import Edit
@@ -101,7 +101,7 @@ def _released(workspace: Workspace, version: Version, stores: Stores, writing: W
     said = f"release {version}"
     committed = None
     if not writing.dry:
-        _tag_images(release, stores)
+        _tag_images(our_images(release), stores)
         committed = workspace.write(
             (edit,),
             message(said, {"Edit": "release", "Release": str(version), "Digest": release.digest}),
@@ -117,7 +117,9 @@ def _released(workspace: Workspace, version: Version, stores: Stores, writing: W
 
 
 def build_commit(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
-    """Image references by repository, of every image of ours at a commit; each is in the store. Commits nothing."""
+    """Image references by repository, of every image of ours at a commit; each is in the store. Commits nothing. What
+    releases of that commit pin has their tags again.
+    """
     with workspace.using_store("lockstep build"):
         return _built(workspace, commit, stores)
 
@@ -130,6 +132,10 @@ def _built(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, st
         last = planned.latest.components.get(name) if planned.latest else None
         image, weights = build_image(builds, name, last), build_weights(builds, name)
         found.update({part.reference.repository: part.reference for part in (image, weights) if part})
+    for version in workspace.state.versions:
+        release = workspace.state.release(version)
+        if release.commit == commit:
+            _tag_images((image for image in our_images(release) if _is_stored(image, stores)), stores)
     return found
 
 
@@ -224,11 +230,17 @@ def _text(data: bytes, path: str, name: ComponentName) -> str:
         ) from error
 
 
-def _tag_images(release: Release, stores: Stores) -> None:
+def _is_stored(image: Wanted, stores: Stores) -> bool:
+    """Not where a component was held at an earlier release (`pin`): that one's commit makes its image."""
+    return stores.of(image.reference.repository).digest_of(image.reference.digest) is not None
+
+
+def _tag_images(images: Iterable[Wanted], stores: Stores) -> None:
     """A tag on every image of ours, before the commit: a release in Git never names what the store may collect."""
-    for image in our_images(release):
-        store = stores.of(image.reference.repository)
-        store.tag(image.tag, store.manifest(image.reference.digest))
+    for image in images:
+        store, digest = stores.of(image.reference.repository), image.reference.digest
+        if store.digest_of(image.tag) != digest:
+            store.tag(image.tag, store.manifest(digest))
 
 
 def our_images(release: Release) -> tuple[Wanted, ...]:

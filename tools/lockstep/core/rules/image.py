@@ -81,7 +81,7 @@ def image_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
         yield from found
         if not found:
             yield from _layer_findings(filed, wanted, stored)
-            yield from _tag_findings(wanted, stored)
+            yield from _tag_findings(wanted, stored, f"lockstep build {filed.release.commit}")
 
 
 def deployed_images(environment: Environment, releases: Iterable[Release]) -> tuple[tuple[Wanted, Release], ...]:
@@ -148,15 +148,14 @@ def _layer_findings(filed: Filed, wanted: Wanted, stored: StoredImage) -> Iterat
     yield Finding("store/layers", filed.path, what, f"git log -- {filed.path}", wanted.component)
 
 
-def _tag_findings(wanted: Wanted, stored: StoredImage) -> Iterator[Finding]:
+def _tag_findings(wanted: Wanted, stored: StoredImage, again: str) -> Iterator[Finding]:
     """A registry may collect what no tag names."""
     tag = wanted.tag
     named = stored.tags.get(tag)
     if named != wanted.reference.digest:
         what = f"the tag {tag} of {stored.repository} names {named or 'nothing'}"
         what += f", the release pins {wanted.reference.digest}"
-        fix = f"give {wanted.reference} the tag {tag} again, before the store collects it"
-        yield Finding("store/tag", f"{stored.repository}:{tag}", what, fix, wanted.component)
+        yield Finding("store/tag", f"{stored.repository}:{tag}", what, again, wanted.component)
 
 
 def _short(layers: tuple[Digest, ...]) -> str:
