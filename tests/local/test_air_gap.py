@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +22,11 @@ from carried import (
     findings_of,
     imported,
     members_of,
-    store_of,
     tags_of,
 )
 from lockstep.cli.main import main, program
 from lockstep.core.errors import OutsideError, Refused
-from lockstep.core.names import Digest, digest_of
+from lockstep.core.names import digest_of
 from lockstep.oci.image import parse_manifest
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import verify_blob
@@ -37,21 +35,6 @@ from lockstep.verbs.stores import own_stores
 from tiny import set_identity, tiny_bundle
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-# A process that is killed before one of its renames: each makes a blob or a tag visible.
-KILLED = """
-import os, signal, sys
-left, done = int(sys.argv[1]), 0
-def audit(event, arguments):
-    global done
-    if event == "os.rename":
-        if done == left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        done += 1
-sys.addaudithook(audit)
-from lockstep.cli.main import main
-assert main(["import", sys.argv[2], "-C", sys.argv[3]]) == 0
-print(done)
-"""
 
 
 def test_a_release_comes_to_the_other_side_as_it_was(released, other, archive):
@@ -161,43 +144,6 @@ def test_a_release_that_git_does_not_have_yet_comes_in_and_it_is_said(other, arc
     assert "not in Git: releases/1.0.0/release.yaml is not there yet" in said.stdout
     assert digest_of((other.folder / RELEASE).read_bytes()) in said.stdout
     assert findings_of(other) == ()
-
-
-def test_a_killed_import_has_tagged_nothing_by_half_and_the_next_completes_it(other, archive, tmp_path):
-    (tmp_path / "x.tar").write_bytes(archive)
-    steps = int(run_killed(other, tmp_path, 1000).stdout.splitlines()[-1])
-    whole, blobs = tags_of(other), names_of(other)
-
-    tagged = set()
-    for step in sorted({0, 5, *range(9, steps, 4), steps - 1}):
-        shutil.rmtree(other.folder / ".lockstep")
-        assert run_killed(other, tmp_path, step).returncode == -signal.SIGKILL
-        tagged.add(len(tags_of(other)))
-        assert_whole(other)
-        imported(other, archive)
-        assert (tags_of(other), names_of(other)) == (whole, blobs)
-        assert findings_of(other) == ()
-
-    assert steps >= 16
-    assert {0, 1} < tagged, "some were killed before all tags, some between two"
-
-
-def run_killed(tiny, folder, step):
-    command = [sys.executable, "-c", KILLED, str(step), str(folder / "x.tar"), str(tiny.folder)]
-    environment = {**os.environ, "PYTHONPATH": str(TOOLS)}
-    return subprocess.run(command, env=environment, capture_output=True, check=False)
-
-
-def names_of(tiny):
-    return sorted(path.name for path in (tiny.folder / ".lockstep/store").rglob("*") if path.name != ".lock")
-
-
-def assert_whole(tiny):
-    """Everything that a tag names is there."""
-    store = store_of(tiny)
-    for digest in tags_of(tiny).values():
-        manifest = parse_manifest(store.manifest(Digest(digest)), digest)
-        assert [verify_blob(store, one.digest) for one in (manifest.config, *manifest.layers)]
 
 
 def test_a_damaged_blob_ends_the_export_and_leaves_the_file_as_it_was(released, tmp_path):

@@ -23,6 +23,7 @@ from lockstep.core.errors import Conflict, OutsideError, UsageError
 from lockstep.core.names import GitSha
 
 _ZERO = "0" * 40
+_PRIVATE = "refs/lockstep/"
 RERUN = "run the same command again: it starts from what the other one wrote"
 
 
@@ -57,7 +58,7 @@ class Branch:
             return self._committed(edits, message, parent)
 
     def _committed(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
-        private = f"refs/lockstep/{os.getpid()}"
+        private = f"{_PRIVATE}{os.getpid()}"
         new = self._written(edits, message, parent, private)
         try:
             self._pushed(new, private)
@@ -65,7 +66,7 @@ class Branch:
             self._moved(parent, new)
         finally:
             self.repository.ask("update-ref", "-d", private)
-        self._finish()
+        self._followed()
         return new
 
     def finish(self) -> GitSha | None:
@@ -76,6 +77,13 @@ class Branch:
             return self._finish()
 
     def _finish(self) -> GitSha | None:
+        """As `finish`; what killed runs left of their private refs goes as well: nobody else has the lock."""
+        left = self.repository.ask("for-each-ref", "--format=%(refname)", _PRIVATE).stdout.decode().split()
+        for name in left:
+            self.repository.ask("update-ref", "-d", name)
+        return self._followed()
+
+    def _followed(self) -> GitSha | None:
         if not self._note.exists():
             return None
         name, old, new = files.read(self._note).decode().split()

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from lockstep.core.errors import OutsideError
 
-_PART = ".part-"  # begins the name of whatever is not finished
+_PART = ".lockstep-part-"  # begins the name of whatever is not finished; nobody else has such names
 
 
 @dataclass
@@ -30,7 +30,8 @@ class Part:
 def placing(folder: Path) -> Iterator[Part]:
     """A part whose bytes become `part.target` when the block ends well; else, or without a target, they vanish.
 
-    The file is flushed to disk before it is renamed, so a crash leaves the old file or the whole new one.
+    The file is flushed to disk before it is renamed, so a crash leaves the old file or the whole new one. What killed
+    processes left unfinished in the folder goes.
     `folder` holds the unfinished file and is on the same file system as the target.
 
     Raises:
@@ -38,6 +39,7 @@ def placing(folder: Path) -> Iterator[Part]:
     """
     with wrapped(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         handle, unfinished = _unfinished(folder)
     try:
         with wrapped(folder), os.fdopen(handle, "wb") as stream:
@@ -46,7 +48,7 @@ def placing(folder: Path) -> Iterator[Part]:
             stream.flush()
             if part.target:
                 os.fsync(stream.fileno())
-                _rename(unfinished, part.target)  # before it is closed: the lock on it keeps `sweep` away
+                _rename(unfinished, part.target)  # before it is closed: the lock on it keeps `_sweep` away
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -59,7 +61,7 @@ def _rename(unfinished: Path, target: Path) -> None:
 
 
 def _unfinished(folder: Path) -> tuple[int, Path]:
-    """A new file and its name; locked while it is open, so that `sweep` tells it from what a killed process left."""
+    """A new file and its name; locked while it is open, so that `_sweep` tells it from what a killed process left."""
     while True:
         handle, name = tempfile.mkstemp(dir=folder, prefix=_PART)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -68,7 +70,7 @@ def _unfinished(folder: Path) -> tuple[int, Path]:
         os.close(handle)  # swept in the moment before it was locked
 
 
-def sweep(folder: Path) -> None:
+def _sweep(folder: Path) -> None:
     """Removes the unfinished files that killed processes left in the folder; those still being written stay."""
     for left in folder.glob(f"{_PART}*"):
         with contextlib.suppress(OSError), left.open("rb") as stream:

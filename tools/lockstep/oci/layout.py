@@ -77,7 +77,6 @@ class Layout:
             OutsideError: the disk is full or fails; names what was being written.
         """
         _make(self.folder)
-        files.sweep(self.folder / "unfinished")
         try:
             with files.placing(self.folder / "unfinished") as part:
                 hashed = Hashed(part.stream)
@@ -114,7 +113,6 @@ class Layout:
         parse_manifest(manifest, name)
         digest = self.put(f"manifest of {reference}", writing(manifest)).digest
         with files.locked(self.folder / ".lock"):
-            files.sweep(self.folder)
             entries = [entry for entry in index_entries(self.folder) if ref_name(entry) != reference]
             media_type = json.loads(manifest).get("mediaType", MANIFEST_TYPE)
             named = {"annotations": {REF_NAME: reference}}

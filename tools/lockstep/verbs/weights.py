@@ -90,7 +90,6 @@ def _lock(workspace: Workspace, task: Task, goal: Goal | None) -> Locked:
     name = task.component
     if task.named:
         return Locked(name, None, (), named=task.named)
-    files.sweep(task.folder)
     progress = Progress(workspace.say)
     for finding in large_layers(workspace, [task]):
         workspace.say(f"warning: {name}: {finding.what}; {finding.fix}")
