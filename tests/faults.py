@@ -209,3 +209,54 @@ REGISTRY = (
         f"see the registry's log; {AGAIN}",
     ),
 )
+
+_STORE, _MACHINE = "local/test_faults_store.py", "local/test_faults_machine.py"
+_TOGETHER = "local/test_writing_together.py"
+ELSEWHERE = {
+    "other bytes than were asked for": (
+        f"{_STORE}::test_what_the_store_lost_comes_from_the_registry_and_is_not_believed",
+        "local/test_oci_registry.py::test_a_registry_that_stored_other_bytes_is_not_believed",
+    ),
+    "a registry that is not there": (
+        "local/test_registry_patience.py::test_a_registry_that_is_down_for_a_moment_is_waited_for",
+        "local/test_air_gap_elsewhere.py::test_a_registry_that_nobody_knows_is_said_with_the_component",
+    ),
+    "a credential helper that hangs": ("local/test_registry_logins.py::test_a_helper_that_hangs_is_ended_and_named",),
+    **dict.fromkeys(
+        (
+            "something in the store is missing",
+            "something in the store is damaged",
+            "a tag in the store is gone or moved",
+            "the index or the whole store is gone",
+        ),
+        (
+            f"{_STORE}::test_verify_names_what_the_store_lost_and_its_fixes_bring_it_back",
+            f"{_STORE}::test_a_push_and_an_export_name_what_the_store_lost_and_go_on_after_the_fix",
+        ),
+    ),
+    "the disk takes no more bytes": (
+        f"{_MACHINE}::test_a_disk_that_takes_no_more_is_said_and_the_rerun_completes",
+        "local/test_oci_upload.py::test_an_upload_that_cannot_be_remembered_is_not_begun",
+        "unit/test_oci_store.py::test_a_full_disk_names_the_blob_and_leaves_nothing",
+        "unit/test_oci_store.py::test_a_device_that_is_full_says_to_free_space",
+    ),
+    "two tools at once on one store": (
+        f"{_MACHINE}::test_two_at_once_on_one_store_both_succeed_and_do_it_once",
+        "local/test_oci_upload.py::test_two_tools_at_once_send_it_once",
+    ),
+    "two tools at once on one branch": (
+        f"{_TOGETHER}::test_in_one_clone_a_real_race_has_a_winner_and_a_rerun_that_succeeds",
+        f"{_TOGETHER}::test_in_two_clones_the_second_push_is_refused_before_anything_moves",
+    ),
+    "a kill at any step": (
+        "local/test_writing_killed.py::test_a_command_killed_at_any_step_leaves_all_whole_and_its_rerun_completes",
+    ),
+    "a kill in the middle of an upload": (
+        "local/test_oci_upload.py::test_after_a_kill_at_sixty_percent_the_rerun_sends_the_rest",
+    ),
+}
+# Every fault of the matrix, in the order of docs/faults.md, and the tests that play it.
+FAULTS = {
+    **{fault.name: ("local/test_faults.py::test_a_push_meets_a_fault",) for fault in REGISTRY},
+    **ELSEWHERE,
+}

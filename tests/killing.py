@@ -159,7 +159,7 @@ def chosen(steps: list[tuple[str, str]]) -> list[int]:
     return found
 
 
-def _state(folder: Path, registry: FakeRegistry) -> dict[str, Any]:
+def state_of(folder: Path, registry: FakeRegistry) -> dict[str, Any]:
     """All that must be as it is after a run that nobody kills: branches, working copy, store, registry, files made
     beside them; and what a killed process may leave. `verify` reads nothing else.
     """
@@ -231,7 +231,7 @@ def _drive(source: Path, work: Path, words: list[str], registry: FakeRegistry) -
     whole = work / "whole"
     shutil.copytree(source, whole, symlinks=True)
     steps = _counted(whole, words)
-    wanted = _state(whole, registry)
+    wanted = state_of(whole, registry)
     code, errors = in_child(whole, ["verify", *(["1.1.0"] if words[0] == "import" else [])])
     problems = [f"verify ends with {code}: {errors}"] if code else []
     killed = []
@@ -239,7 +239,7 @@ def _drive(source: Path, work: Path, words: list[str], registry: FakeRegistry) -
         folder = work / f"at-{step}"
         was_killed, found = _check(source, folder, words, step, registry)
         killed += [step] * was_killed
-        state = _state(folder, registry)
+        state = state_of(folder, registry)
         found += [f"{key} is {state[key]!r}, not {wanted[key]!r}" for key in wanted if state[key] != wanted[key]]
         problems += [f"killed before step {step} ({steps[step][0]}): {problem}" for problem in found]
         shutil.rmtree(folder)

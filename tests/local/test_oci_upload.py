@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,18 @@ def registry(host: str, folder: Path) -> Registry:
     return Registries(memory=Memory(folder / "memory", PIECE)).at(f"{host}/ocr")
 
 
-def child(host: str, folder: Path, layer: Layer) -> subprocess.Popen[str]:
+def child(host: str, folder: Path, layer: Layer, before: Callable[[], None] = lambda: None) -> subprocess.Popen[str]:
     """Another process that uploads the blob and prints how many bytes it sent."""
     command = [sys.executable, "-c", _CHILD, host, str(folder), layer.digest, str(layer.size)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=before,  # noqa: PLW1509 - one system call, no lock is taken
+    )
 
 
 def remembered(folder: Path) -> list[Path]:
@@ -136,6 +144,22 @@ def test_two_tools_at_once_send_it_once(fake: FakeRegistry, host: str, tmp_path:
 
     assert sent == [0, layer.size]
     assert fake.received == layer.size
+
+
+def test_an_upload_that_cannot_be_remembered_is_not_begun(
+    fake: FakeRegistry, host: str, tmp_path: Path, store: Layout, layer: Layer
+) -> None:
+    """The kernel lets no file grow; the next run has room."""
+    full = child(host, tmp_path, layer, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    said = full.communicate(timeout=60)[1]
+    before = fake.received
+
+    sent = registry(host, tmp_path).add("weights", layer, store)
+
+    assert "OutsideError: File too large" in said
+    assert (full.returncode, before) == (1, 0)
+    assert sent == layer.size == fake.received
+    assert fake.stored == [("ocr", layer.digest)]
 
 
 def test_an_upload_that_the_registry_forgot_starts_anew(

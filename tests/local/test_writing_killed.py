@@ -17,28 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from broken.exhibit import EDITS
-from killing import in_child
 from lockstep.cli.main import COMMANDS
+from scenes import VERBS, set_scenes
 from tiny import _GIT as GIT
-from tiny import Tiny, good_tree
 
 TESTS = Path(__file__).resolve().parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108 - a kill is the same in memory as on a disk, and ten times as fast
-RETIRE = ["retire", "staging", "--drop", "1.0.0"]
-# Name -> command, and before how many steps it is killed at least: a harness that finds no steps proves nothing.
-VERBS = {
-    "release": (["release", "1.2.0"], 20),
-    "stage": (["stage", "staging", "1.2.0"], 7),
-    "promote": (["promote", "staging", "1.2.0"], 7),
-    "rollback": (["rollback", "staging"], 7),
-    "retire": (RETIRE, 7),
-    "restore": (["rollback", "staging", "--to", "1.0.0"], 14),
-    "lock": (["weights", "lock", "--store"], 6),
-    "push": (["push", "1.1.0", "--jobs", "1"], 20),
-    "export": (["export", "1.1.0", "release.tar"], 2),
-    "import": (["import", "carried.tar"], 30),
-}
 READING = {"plan", "status", "history", "diff", "trace", "verify", "schema"}
 ELSEWHERE = {
     "build": "the steps of release before its commit",
@@ -57,41 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def scenes(folder: Path) -> Path:
-    """The same bundle at the moment before each command, in a folder of its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in GIT.items():
-            patch.setenv(name, value)
-        tiny = good_tree(folder / "bundle")
-        tiny.commit("evidence")
-        _grow(tiny, folder)
+    """The bundle before each command, in a folder of the command's name."""
+    set_scenes(folder)
     return folder
-
-
-def _grow(tiny: Tiny, folder: Path) -> None:
-    for verb in ("rollback", "retire", "push", "export", "lock", "import"):
-        tiny.copy(folder / verb)
-    _lose(Tiny(folder / "lock"), folder)
-    assert in_child(folder / "retire", RETIRE)[0] == 0
-    (folder / "retire").rename(folder / "restore")
-    tiny.copy(folder / "retire")
-    tiny.replace("components/front-door/component.yaml", "hello", "good day")
-    tiny.replace("components/front-door/src/front_door.py", "Answers every", "Says to every")
-    tiny.commit("another greeting, and other code")
-    tiny.tag("1.2.0")
-    tiny.copy(folder / "release")
-    tiny.release("1.2.0")
-    tiny.copy(folder / "stage")
-    assert in_child(tiny.folder, VERBS["stage"][0])[0] == 0
-    tiny.folder.rename(folder / "promote")
-
-
-def _lose(tiny: Tiny, folder: Path) -> None:
-    """What `weights lock --store` and `import` are to bring."""
-    EDITS["delete_blob"](tiny, {"image": "model-weights", "blob": "layer"})
-    (tiny.folder / "components/model/weights.lock").unlink()
-    shutil.rmtree(tiny.folder / ".lockstep/cache")
-    assert in_child(folder / "export", ["export", "1.1.0", str(folder / "import/carried.tar")])[0] == 0
-    shutil.rmtree(folder / "import/.lockstep")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -17,6 +17,10 @@ from lockstep.core.errors import OutsideError
 
 _PART = ".lockstep-part-"  # begins the name of whatever is not finished; nobody else has such names
 
+_FREE = "free disk space, then run the same command again"
+_LIMIT = "raise the limit on the size of a file (ulimit -f), then run the same command again"
+_FIXES = {errno.ENOSPC: _FREE, errno.EDQUOT: _FREE, errno.EFBIG: _LIMIT}
+
 
 @dataclass
 class Part:
@@ -220,8 +224,7 @@ def wrapped(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        fix = "free disk space, then run the same command again" if is_full else "check the path and its permissions"
+        fix = _FIXES.get(error.errno or 0, "check the path and its permissions")
         raise OutsideError(f"{error.strerror or error}", where=str(path), fix=fix) from error
 
 
