@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from carried import clone, exported
 from fakes import FakeRegistry, serving
 from lockstep.cli.main import main
 from tiny import Tiny, set_identity, tiny_bundle
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - whoever makes a folder there gets a name that nobody else has
 
 
 @pytest.fixture
@@ -31,6 +35,16 @@ def run(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return printed.out if code == 0 else printed.err
 
     return command
+
+
+@pytest.fixture(scope="module")
+def in_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder, in memory where there is some: for tests that make hundreds of trees. A kill is the same there
+    as on a disk, and ten times as fast.
+    """
+    place = MEMORY if os.access(MEMORY, os.W_OK) else tmp_path_factory.mktemp("many")
+    with tempfile.TemporaryDirectory(dir=place, prefix="lockstep-tests-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def with_release(facts: Facts, data: bytes) -> Facts:
     )
 
 
-@pytest.mark.parametrize("value", [None, 7], ids=str)
+@pytest.mark.parametrize("value", [None, 7, [], {}], ids=str)
 def test_no_value_of_an_environment_changes_unseen(facts: Facts, value: Any):
     files = [path for path in facts.environments[0].files if path.startswith(("instances/", "gates/", "front/"))]
     unseen = []
@@ -93,7 +93,7 @@ def test_no_value_of_an_environment_changes_unseen(facts: Facts, value: Any):
     assert unseen == []
 
 
-@pytest.mark.parametrize("value", [None, "x", 7], ids=str)
+@pytest.mark.parametrize("value", [None, "x", 7, [], {}], ids=str)
 def test_no_value_of_a_release_changes_unseen(facts: Facts, value: Any):
     text = facts.releases[-1].files["release.yaml"].decode()
     head = text.partition("\n")[0]

@@ -11,8 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,6 @@ from scenes import VERBS, set_scenes
 from tiny import _GIT as GIT
 
 TESTS = Path(__file__).resolve().parents[1]
-MEMORY = Path("/dev/shm")  # noqa: S108 - a kill is the same in memory as on a disk, and ten times as fast
 READING = {"plan", "status", "history", "diff", "trace", "verify", "schema"}
 ELSEWHERE = {
     "build": "the steps of release before its commit",
@@ -32,26 +29,16 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty folder, in memory where there is some."""
-    place = MEMORY if os.access(MEMORY, os.W_OK) else tmp_path_factory.mktemp("killed")
-    with tempfile.TemporaryDirectory(dir=place, prefix="lockstep-killed-") as name:
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
-def scenes(folder: Path) -> Path:
+def scenes(in_memory: Path) -> Path:
     """The bundle before each command, in a folder of the command's name."""
-    set_scenes(folder)
-    return folder
+    set_scenes(in_memory)
+    return in_memory
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_command_killed_at_any_step_leaves_all_whole_and_its_rerun_completes(
-    verb: str, scenes: Path, folder: Path
-) -> None:
+def test_a_command_killed_at_any_step_leaves_all_whole_and_its_rerun_completes(verb: str, scenes: Path) -> None:
     words, least = VERBS[verb]
-    work = folder / f"work-{verb}"
+    work = scenes / f"work-{verb}"
     work.mkdir()
     command = [sys.executable, "-B", str(TESTS / "killing.py"), str(scenes / verb), str(work), *words]
     paths = os.pathsep.join(map(str, (TESTS, TESTS.parent / "tools")))

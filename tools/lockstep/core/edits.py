@@ -108,17 +108,18 @@ def _fresh_chart(environment: Environment, chart: Files) -> Files:
         path: data for path, data in chart.items() if posixpath.basename(path) not in edited and path != CHART_FILE
     }
     if CHART_FILE not in environment.chart:
-        fresh[CHART_FILE] = _chart_file(chart.get(CHART_FILE, b""), environment.name, "0.0.0")
+        fresh[CHART_FILE] = chart_file(chart.get(CHART_FILE, b""), environment.name, "0.0.0")
     if BINDINGS_FILE not in environment.chart:
         fresh[BINDINGS_FILE] = _EMPTY_BINDINGS
     return fresh
 
 
 def _chart_of(environment: Environment, version: Version) -> bytes:
-    return _chart_file(environment.chart.get(CHART_FILE, b""), environment.name, str(version))
+    return chart_file(environment.chart.get(CHART_FILE, b""), environment.name, str(version))
 
 
-def _chart_file(text: bytes, name: EnvironmentName, version: str) -> bytes:
+def chart_file(text: bytes, name: EnvironmentName, version: str) -> bytes:
+    """Chart.yaml of an environment: what it says already, or what it is a copy of says, with its name and version."""
     data = parse_authored(text.decode(), CHART_FILE).data or {}
     chart = {
         "apiVersion": "v2",

@@ -200,6 +200,7 @@ def _snapshot(repository: Repository, filed: Filed) -> Snapshot | None:
         return None
     inputs, texts = paths_in(filed.release)
     tree = repository.tree(filed.release.commit)
+    texts = tuple({*texts, *(entry.path for entry in tree.below([TEMPLATES]))})
     return Snapshot({path: entry.oid for path, entry in tree.look(inputs).items()}, tree.read(texts))
 
 

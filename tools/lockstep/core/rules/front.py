@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lockstep.core.component import Kind
 from lockstep.core.document import parse_authored
+from lockstep.core.edits import chart_file
 from lockstep.core.environment import CHART_FILE, FRONT_FILE, GATE_FILE, INSTANCE, Environment, Front, Gate
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.fields import at, mappings
@@ -120,7 +121,7 @@ def _unlike(serving: list[Instance], release: Release) -> Iterator[str]:
 
 
 def _chart_findings(deployed: Deployed, front: Front | None) -> Iterator[Finding]:
-    """Chart.yaml says the version that serves; Helm, Argo CD and people read it there."""
+    """Chart.yaml says the version that serves; Helm, Argo CD and people read it there. Its other words are free."""
     where = f"releases/{deployed.name}/{CHART_FILE}"
     wanted = str(front.release) if front else _NOTHING
     try:
@@ -135,6 +136,14 @@ def _chart_findings(deployed: Deployed, front: Front | None) -> Iterator[Finding
     if said != (wanted, wanted):
         what = f"version {said[0]} and appVersion {said[1]}, but {wanted if front else 'nothing'} serves"
         yield Finding("front/chart", where, what, f"restore it from Git: git log -- {where}")
+    elif (at(data, "apiVersion"), at(data, "type")) != ("v2", "application") or not _is_written(deployed, wanted):
+        what = "it is not written as lockstep writes it: apiVersion, type, name, order, quotes or header"
+        yield Finding("front/chart", where, what, f"restore it from Git: git log -- {where}")
+
+
+def _is_written(deployed: Deployed, version: str) -> bool:
+    data = deployed.files[CHART_FILE]
+    return chart_file(data, deployed.name, version) == data
 
 
 def _names(names: tuple[InstanceId, ...]) -> str:

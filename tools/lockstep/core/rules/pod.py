@@ -13,6 +13,9 @@ from lockstep.core.fields import at, mappings
 from lockstep.core.names import ImageRef
 from lockstep.core.render import Object
 
+# Tuples: what stands in a file may be a list or a mapping, which no set can be asked for.
+_UNSET = (None, False)
+_WITH_PODS = ("Pod", "CronJob", "ReplicaSet", "StatefulSet", "DaemonSet", "Deployment", "Job")
 _WRONG_IF_TRUE = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 _ASKED = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -52,7 +55,7 @@ def _containers(item: Object) -> list[Any]:
 def _problems(item: Object) -> Iterator[str]:
     pod = _pod(item)
     if pod is None:
-        if item.get("kind") in {"Pod", "CronJob", "ReplicaSet", "StatefulSet", "DaemonSet", "Deployment", "Job"}:
+        if item.get("kind") in _WITH_PODS:
             yield "its pods are not in spec.template.spec, where they could be read"
         return
     if at(pod, "automountServiceAccountToken") is not False:
@@ -61,7 +64,7 @@ def _problems(item: Object) -> Iterator[str]:
         yield "runAsNonRoot is not true"
     if at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault":
         yield "seccompProfile is not RuntimeDefault"
-    yield from (f"{key} is set" for key in _WRONG_IF_TRUE if at(pod, key) not in {None, False})
+    yield from (f"{key} is set" for key in _WRONG_IF_TRUE if at(pod, key) not in _UNSET)
     yield from (
         f"the volume {volume.get('name')} is a hostPath" for volume in mappings(pod, "volumes") if "hostPath" in volume
     )
@@ -84,7 +87,7 @@ def _container_problems(container: Object) -> Iterator[str]:
         yield "readOnlyRootFilesystem is not true"
     if at(security, "capabilities", "drop") != ["ALL"] or at(security, "capabilities", "add"):
         yield "capabilities are not dropped (ALL)"
-    if at(security, "privileged") not in {None, False}:
+    if at(security, "privileged") not in _UNSET:
         yield "privileged"
     if at(security, "runAsNonRoot") is False or at(security, "runAsUser") == 0:
         yield "it may run as root"

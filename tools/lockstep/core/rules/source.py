@@ -69,6 +69,10 @@ def _template_findings(filed: Filed, release: Release, source: Snapshot) -> Iter
         if found != digest:
             what = f"{TEMPLATES}/{name} is {found} at {release.commit[:10]}, the release pins {digest}"
             yield Finding("release/templates", filed.path, what, f"git log -- {filed.path}")
+    there = {path.removeprefix(f"{TEMPLATES}/") for path in source.files if path.startswith(f"{TEMPLATES}/")}
+    for name in sorted(there - release.templates.keys()):
+        what = f"{TEMPLATES}/{name} is there at {release.commit[:10]}, the release does not pin it"
+        yield Finding("release/templates", filed.path, what, f"git log -- {filed.path}")
 
 
 def _input_findings(filed: Filed, release: Release, name: ComponentName, source: Snapshot) -> Iterator[Finding]:
