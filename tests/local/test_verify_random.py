@@ -122,8 +122,8 @@ def _without(data: bytes, *begins: bytes) -> list[bytes]:
 def _tagged(data: bytes) -> Any:
     try:
         entries = json.loads(data)["manifests"]
-        named = [(one["annotations"]["org.opencontainers.image.ref.name"], one["digest"]) for one in entries]
-    except (ValueError, KeyError, TypeError):
+        named = [(one["annotations"].get("org.opencontainers.image.ref.name", ""), one["digest"]) for one in entries]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return data
     return sorted((name, digest) for name, digest in named if ":release-" in name)
 
