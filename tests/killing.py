@@ -260,6 +260,7 @@ if __name__ == "__main__":
     import lockstep.cli.weights
     import lockstep.oci.registry
     import lockstep.verbs.export
+    import lockstep.verbs.gc
     import lockstep.verbs.import_
     import lockstep.verbs.promote
     import lockstep.verbs.push

@@ -23,6 +23,7 @@ VERBS = {
     "lock": (["weights", "lock", "--store"], 6),
     "push": (["push", "1.1.0", "--jobs", "1"], 20),
     "export": (["export", "1.1.0", "release.tar"], 2),
+    "gc": (["gc", "--delete", "--days", "0"], 4),
     "import": (["import", "carried.tar"], 30),
 }
 
@@ -40,6 +41,7 @@ def _grow(tiny: Tiny, folder: Path) -> None:
     for verb in ("rollback", "retire", "push", "export", "lock", "import"):
         tiny.copy(folder / verb)
     _lose(Tiny(folder / "lock"), folder)
+    _litter(tiny.copy(folder / "gc"))
     assert in_child(folder / "retire", RETIRE)[0] == 0
     (folder / "retire").rename(folder / "restore")
     tiny.copy(folder / "retire")
@@ -52,6 +54,14 @@ def _grow(tiny: Tiny, folder: Path) -> None:
     tiny.copy(folder / "stage")
     assert in_child(tiny.folder, VERBS["stage"][0])[0] == 0
     tiny.folder.rename(folder / "promote")
+
+
+def _litter(tiny: Tiny) -> None:
+    """An image that nothing needs."""
+    tiny.replace("components/front-door/src/front_door.py", "Answers every", "Says to every")
+    tiny.commit("other code")
+    assert in_child(tiny.folder, ["build"])[0] == 0
+    tiny.git("revert", "--no-edit", "HEAD")
 
 
 def _lose(tiny: Tiny, folder: Path) -> None:

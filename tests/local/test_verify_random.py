@@ -19,8 +19,6 @@ import pytest
 
 from lockstep.core.document import format_yaml, parse_objects
 from lockstep.core.errors import LockstepError
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.verify import verify_bundle
 from tiny import Tiny, good_tree
 
 STORE = ".lockstep/store/"
@@ -144,9 +142,8 @@ def changed(tiny: Tiny, change: Change) -> Iterator[None]:
 
 def said_of(tiny: Tiny, change: Change) -> list[str]:
     """Place, component and sentence of everything that verify says."""
-    workspace = tiny.workspace
     try:
-        found = verify_bundle(workspace, (), own_stores(workspace).of, deep=True).findings
+        found = tiny.verify(deep=True).findings
     except LockstepError as error:
         assert change.path == f"{STORE}index.json", "only an index that cannot be read ends verify"
         return [f"{error.where} {error.what}"]
