@@ -105,6 +105,7 @@ def test_a_push_meets_a_fault(
     assert lockstep(*PUSH) == (0, "")
     assert place.registry.received == before, "a push that is done sends nothing"
     assert lockstep("verify", "--deep") == (0, "")
+    assert lockstep("verify", "--registry", "--deep")[0] == 0
     assert stage.kept() == stage.store
     assert list((stage.tiny.folder / ".lockstep/cache/uploads").glob("*.json")) == [], "nothing is left to remember"
 
