@@ -10,11 +10,11 @@ import pytest
 
 from debian_registry import DebianRegistry, free_port
 from lockstep.cli.main import main
+from lockstep.core.rules.image import our_images
 from lockstep.core.version import Version
 from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image
-from lockstep.verbs.release import our_images
 from tiny import Tiny, set_identity, tiny_bundle
 
 NEWER = Version("1.1.0")

@@ -11,12 +11,12 @@ import pytest
 
 from lockstep.adapters import files
 from lockstep.core.names import digest_of
+from lockstep.core.rules.image import our_images
 from lockstep.core.version import Version
 from lockstep.core.weights import parse_lock
 from lockstep.oci.layout import Layout
 from lockstep.oci.unpack import unpacked
 from lockstep.verbs.gc import Collecting, collect_store
-from lockstep.verbs.release import our_images
 from tiny import WEIGHTS, Tiny, good_tree, md5_of, pointer
 
 Run = Callable[..., str]

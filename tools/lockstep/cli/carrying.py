@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
+from lockstep.cli.arguments import parse_version
 from lockstep.cli.output import amount, asking, emit, example, say, shared
-from lockstep.cli.releasing import parse_version
 from lockstep.core.bundle import OWN_STORE
 from lockstep.verbs.workspace import Workspace, open_workspace, release_path
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockstep.cli.arguments import parse_version
 from lockstep.cli.cluster import WAIT_SECONDS, Ask, asking_of, clustered, fetch, preflighted, swapping, waiting
 from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
-from lockstep.cli.releasing import parse_version
 from lockstep.core.names import ComponentName, EnvironmentName
 from lockstep.verbs.edit import Writing
 from lockstep.verbs.workspace import Workspace, again, open_workspace

@@ -23,7 +23,7 @@ COMMANDS = {
     "plan": ("lockstep.cli.releasing", "Show what a release would change, and why."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),
-    "push": ("lockstep.cli.releasing", "Copy every image of a release to its registry."),
+    "push": ("lockstep.cli.pushing", "Copy every image of a release to its registry."),
     "export": ("lockstep.cli.carrying", "Write a whole release as one file, for where no network leads."),
     "import": ("lockstep.cli.carrying", "Take a release out of such a file into the store."),
     "stage": ("lockstep.cli.environments", "Start a release in an environment, without traffic."),

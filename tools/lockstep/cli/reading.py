@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockstep.cli.arguments import parse_version
 from lockstep.cli.cluster import cluster_of, clustered
 from lockstep.cli.environments import parse_environment_name
 from lockstep.cli.output import amount, diff_lines, emit, example, moment, paint, say, shared
-from lockstep.cli.releasing import parse_version
 from lockstep.cli.sides import sides_data, sides_text
 from lockstep.core.names import EnvironmentName, digest_of
 from lockstep.verbs.workspace import Workspace, open_workspace

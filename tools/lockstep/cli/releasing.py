@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockstep.cli.arguments import parse_version
 from lockstep.cli.output import amount, asking, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.names import ComponentName
 from lockstep.core.plan import Plan
 from lockstep.core.source import is_image
-from lockstep.core.version import Version
 from lockstep.verbs.plan import Planned, base_of, large_layers, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from lockstep.verbs.push import Pushed
     from lockstep.verbs.release import Released
 
 
@@ -88,50 +86,6 @@ def release(version: str, dry: bool, remote: str, form: str, folder: Path, *, pl
             f"{amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s"
         )
         print(f"next: lockstep stage {max(workspace.bundle.environments)} {version}")
-
-
-@click.command(epilog=example("lockstep push 1.4.0", "lockstep push 1.4.0 --dry-run -o json"))
-@click.argument("version")
-@click.option("--dry-run", "dry", is_flag=True, help="Ask the registry what it lacks, and send nothing.")
-@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Blobs that are sent at once.")
-@asking
-@shared
-def push(version: str, dry: bool, jobs: int, form: str, folder: Path, *, plain_http: bool) -> None:
-    """Copy every image of release VERSION from the store to the registry that lockstep.yaml names, and tag it there.
-
-    What is there is not sent: a second push sends nothing, and one that was interrupted goes on where it was.
-    """
-    from lockstep.verbs.push import push_release  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
-
-    began = time.monotonic()
-    workspace = open_workspace(folder, say)
-    stores = own_stores(workspace, plain_http=plain_http)
-    pushed = push_release(workspace, parse_version(version), stores, dry=dry, jobs=jobs)
-    seconds = time.monotonic() - began
-    if form == "json":
-        emit("push", _pushed_data(pushed, seconds, dry=dry))
-        return
-    for image in pushed.images:
-        done = "already there" if image.present == image.blobs and not image.is_new else f"{amount(image.sent_bytes)}"
-        print(f"{done:>14}  {image.reference}")
-    sent, mounted, present = (sum(getattr(one, key) for one in pushed.images) for key in ("sent", "mounted", "present"))
-    print(
-        f"{'would push' if dry else 'pushed'} {version}: {len(pushed.images)} images, tag {pushed.tag}; "
-        f"blobs: {sent} sent ({amount(pushed.sent_bytes)}), {mounted} shared, {present} already there; {seconds:.1f} s"
-    )
-
-
-def parse_version(text: str) -> Version:
-    """A version from the command line.
-
-    Raises:
-        click.BadParameter: it is none.
-    """
-    try:
-        return Version(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="VERSION") from error
 
 
 def _commit(workspace: Workspace, revision: str) -> Any:
@@ -231,18 +185,6 @@ def _plan_data(planned: Planned) -> dict[str, Any]:
         **plan_.model_dump(mode="json", exclude={"base"}),
         "smallest_version": str(plan_.smallest_version),
         "held": sorted(planned.pinned),
-    }
-
-
-def _pushed_data(pushed: Pushed, seconds: float, *, dry: bool) -> dict[str, Any]:
-    return {
-        "version": str(pushed.version),
-        "registry": pushed.registry,
-        "tag": pushed.tag,
-        "dry_run": dry,
-        "sent_bytes": pushed.sent_bytes,
-        "images": [{**asdict(image), "sent": image.sent} for image in pushed.images],
-        "seconds": round(seconds, 3),
     }
 
 

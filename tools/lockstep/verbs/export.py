@@ -28,7 +28,7 @@ from lockstep.oci.index import EMPTY, LAYOUT_FILE, blobs_in_order, format_named,
 from lockstep.oci.layer import Layer, Sink
 from lockstep.oci.store import Fill, Store, writing
 from lockstep.verbs.naming import naming
-from lockstep.verbs.release import Stores
+from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
 Target = Path | BinaryIO | None  # a file that gets its name when it is whole; a stream; nothing, for a dry run

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from lockstep.core.errors import Finding, OutsideError, refuse_if
 from lockstep.core.names import ComponentName, Digest
-from lockstep.core.rules.image import Wanted
+from lockstep.core.rules.image import Wanted, our_images
 from lockstep.core.tags import release_tag
 from lockstep.core.version import Version
 from lockstep.core.weights import too_large
@@ -23,7 +23,7 @@ from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
 from lockstep.verbs.naming import naming
 from lockstep.verbs.progress import Progress, Stopped
-from lockstep.verbs.release import Stores, our_images
+from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 AT_ONCE = 4  # blobs

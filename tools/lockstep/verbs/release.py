@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockstep.core.edits import Edit
@@ -16,33 +16,15 @@ from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.names import ComponentName, Digest, GitSha, digest_of
 from lockstep.core.plan import Candidate, version_findings
 from lockstep.core.release import BumpSaid, Pinned, Release, format_release
-from lockstep.core.rules.image import Wanted, wanted_images
+from lockstep.core.rules.image import Wanted, our_images
 from lockstep.core.source import TEMPLATES, Source, component_path
 from lockstep.core.version import Bump, Version, bump_between
-from lockstep.oci.store import Store
 from lockstep.verbs.build import build_image, build_weights
 from lockstep.verbs.edit import Edited, Writing, message
 from lockstep.verbs.plan import Planned, plan_commit
-from lockstep.verbs.progress import Progress
-from lockstep.verbs.runtime import Builds, RuntimeBuilder
+from lockstep.verbs.runtime import Builds
+from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, files_below, release_path
-
-
-@dataclass(frozen=True)
-class Stores:
-    """Where images go and who builds runtimes.
-
-    Args:
-        of: The store of a repository of images.
-        builder: Makes runtimes into a store.
-        at: A repository of some registry, by its full name.
-        progress: Told of bytes that arrive in registries.
-    """
-
-    of: Callable[[str], Store]
-    builder: Callable[[Store], RuntimeBuilder]
-    at: Callable[[str], Store]
-    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -241,11 +223,6 @@ def _tag_images(images: Iterable[Wanted], stores: Stores) -> None:
         store, digest = stores.of(image.reference.repository), image.reference.digest
         if store.digest_of(image.tag) != digest:
             store.tag(image.tag, store.manifest(digest))
-
-
-def our_images(release: Release) -> tuple[Wanted, ...]:
-    """Every image of the release that lies in the bundle's own store, sorted by name."""
-    return tuple(sorted(wanted_images(release), key=lambda image: image.reference))
 
 
 def _layers_of(release: Release | None) -> dict[Digest, int]:

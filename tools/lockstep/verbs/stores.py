@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +13,28 @@ from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import Store
 from lockstep.verbs.progress import Progress
-from lockstep.verbs.release import Stores
 from lockstep.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from lockstep.oci.registry import Registries
+    from lockstep.verbs.runtime import RuntimeBuilder
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where images go and who builds runtimes.
+
+    Args:
+        of: The store of a repository of images.
+        builder: Makes runtimes into a store.
+        at: A repository of some registry, by its full name.
+        progress: Told of bytes that arrive in registries.
+    """
+
+    of: Callable[[str], Store]
+    builder: Callable[[Store], RuntimeBuilder]
+    at: Callable[[str], Store]
+    progress: Progress
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ def third_party_images(release: Release) -> tuple[tuple[ComponentName, ImageRef]
     return tuple((name, part.reference) for name, part in parts if part and part.is_third_party)
 
 
+def our_images(release: Release) -> tuple[Wanted, ...]:
+    """Every image of the release that lies in the bundle's own store, sorted by name."""
+    return tuple(sorted(wanted_images(release), key=lambda image: image.reference))
+
+
 def _wanted(name: ComponentName, pinned: Pinned, tags: tuple[str, str]) -> Iterator[Wanted]:
     (tag, copier_tag), image, weights = tags, pinned.image, pinned.weights
     if image and not image.is_third_party:
