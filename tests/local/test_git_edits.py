@@ -243,6 +243,7 @@ def test_golden_json_forms_have_the_keys_that_programs_rely_on(run: Run) -> None
         "status": ["status", "staging"],
         "history": ["history", "staging"],
         "diff": ["diff", "1.0.0", "1.2.0"],
+        "changelog": ["changelog", "1.2.0"],
         "rollback": ["rollback", "staging"],
     }
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.output import amount, asking, emit, paint, say, shared
+from lockstep.cli.output import asking, emit, paint, say, shared
 from lockstep.cli.releasing import parse_version
+from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
     from lockstep.core.collect import Tagged

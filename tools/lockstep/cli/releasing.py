@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.output import amount, asking, emit, example, paint, say, shared, show_edited, writing
+from lockstep.cli.output import asking, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.names import ComponentName
 from lockstep.core.plan import Plan
+from lockstep.core.shown import amount
 from lockstep.core.source import is_image
 from lockstep.core.version import Version
 from lockstep.verbs.plan import Planned, base_of, large_layers, plan_commit
