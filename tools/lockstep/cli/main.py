@@ -22,6 +22,7 @@ COMMANDS = {
     "init": ("lockstep.cli.starting", "Start a new bundle in a folder."),
     "plan": ("lockstep.cli.releasing", "Show what a release would change, and why."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
+    "tag": ("lockstep.cli.tagging", "Tag HEAD as a version, after every check."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),
     "push": ("lockstep.cli.releasing", "Copy every image of a release to its registry."),
     "export": ("lockstep.cli.carrying", "Write a whole release as one file, for where no network leads."),
@@ -75,7 +76,7 @@ def program() -> None:
     commit.
 
     \b
-    The flow:  plan -> (git tag) -> release -> stage -> promote -> retire | rollback
+    The flow:  plan -> tag -> release -> stage -> promote -> retire | rollback
     """
 
 
