@@ -1,14 +1,15 @@
 """Notes as Markdown. What releases hold (prompts, values, names of files) is data: no text can end its block, begin
 another one, or name a person.
 
-Source: CommonMark 0.31.2, sections 4.5 (fenced code blocks), 6.1 (code spans) and 2.5 (character references); GitHub
-Flavored Markdown 0.29, section 4.10 (tables).
+Source: CommonMark 0.31.2, sections 4.5 (fenced code blocks), 6.1 (code spans); GitHub Flavored
+Markdown 0.29, section 4.10 (tables).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import count
 
 from lockstep.core.changelog import ReleaseNotes
 from lockstep.core.names import ComponentName
@@ -18,7 +19,6 @@ from lockstep.core.shown import visible
 
 HEADER = "<!-- written by lockstep; do not edit, run: lockstep changelog --write -->"
 _RUN = re.compile("`+")
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def changelog_markdown(bundle: ComponentName, log: Iterable[ReleaseNotes]) -> str:
@@ -38,15 +38,20 @@ def notes_markdown(notes: Notes) -> str:
 
 
 def code(text: str) -> str:
-    """Text as code within a line, also within a table.
-
-    A code span is read as it stands but for backticks (its ends), bars and backslashes (a table's own); text with one
-    of these is an element whose punctuation is written as character references, which are never read as syntax.
-    """
+    """Text as code within a line: a span whose ends are a run of backticks of a length that the text does not have."""
     seen = visible(text).replace("\t", " ")
-    if seen.strip() and not set(seen) & set("`|\\"):
-        return f"`{seen}`"
-    return f"<code>{_PUNCTUATION.sub(lambda found: f'&#{ord(found[0])};', seen)}</code>" if seen.strip() else "(empty)"
+    if not seen.strip():
+        return "(empty)"
+    runs = {len(run) for run in _RUN.findall(seen)}
+    end = "`" * next(length for length in count(1) if length not in runs)
+    return f"{end} {seen} {end}" if runs else f"{end}{seen}{end}"
+
+
+def cell(text: str) -> str:
+    """Text as code within a cell of a table: there a bar is escaped, also within code. One after a backslash cannot be
+    (readers of tables disagree about what is escaped then), and is shown by its number.
+    """
+    return code(text.replace("\\|", "\\<U+007C>")).replace("|", "\\|")
 
 
 def fenced(lines: Iterable[str], language: str) -> str:
@@ -91,10 +96,10 @@ def _prompt(prompt: PromptText) -> str:
 def _table(facts: Iterable[Fact]) -> str:
     rows = ["| what | before | now |", "|---|---|---|"]
     for fact in facts:
-        what = " ".join([fact.what, *([code(fact.name)] if fact.name else [])])
+        what = " ".join([fact.what, *([cell(fact.name)] if fact.name else [])])
         rows.append(f"| {what} | {_side(fact.old)} | {_side(fact.new)} |")
     return "\n".join(rows)
 
 
 def _side(text: str | None) -> str:
-    return "" if text is None else code(text)
+    return "" if text is None else cell(text)
