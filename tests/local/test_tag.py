@@ -111,6 +111,11 @@ def _uncalled(tiny: Tiny) -> None:
     tiny.commit("calls nobody")
 
 
+def _large(tiny: Tiny) -> None:
+    tiny.replace("lockstep.yaml", "environments:", "largest_layer: 10\nenvironments:")
+    tiny.commit("a registry that takes little")
+
+
 def _same(tiny: Tiny) -> None:
     tiny.git("revert", "--no-edit", "HEAD")
 
@@ -136,6 +141,7 @@ def _candidate(tiny: Tiny) -> None:
         (_astray, "1.0.1", "version/line", "main"),
         (_stale, "1.0.1", "weights/stale", "lockstep weights lock"),
         (_uncalled, "1.0.1", "bundle/calls", "modell"),
+        (_large, "1.0.1", "weights/layer", "largest_layer"),
         (_same, "1.0.1", "version/unchanged", "1.0.0"),
         (_minor, "1.0.1", "version/bump", "release 1.1.0 or later"),
         (_candidate, "1.0.1-rc.1", "tag/backward", "contains release 1.0.1-rc.2"),

@@ -123,7 +123,7 @@ class Repository:
         """Files of the bundle's folder that are not as HEAD has them, or that it does not have and Git does not
         ignore; by their paths in the bundle. Every file is looked at.
         """
-        folder = f":(top){self.prefix}"
+        folder = f":(top,literal){self.prefix}"
         options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
         found = self.git("status", *options, "--", folder).decode("utf-8", "surrogateescape")
         return tuple(sorted(entry[3:].removeprefix(self.prefix) for entry in found.split("\0") if entry))

@@ -3,7 +3,8 @@
 1. the version is free: no release and no tag has it;
 2. what people see is what is tagged: the bundle's folder is as HEAD has it;
 3. HEAD can be planned: files, calls, contracts and locks fit;
-4. the version is large enough, on a line, and changes something: what `release` checks;
+4. the version is large enough, on a line, and changes something: what `release` checks; and the registry takes the
+   weights: what `push` checks;
 5. the tag, whose message is what the release will do; pushed, where asked.
 """
 
@@ -21,7 +22,7 @@ from lockstep.core.plan import version_findings
 from lockstep.core.version import Version
 from lockstep.verbs.changelog import notes_against
 from lockstep.verbs.pin import preview_release
-from lockstep.verbs.plan import Planned, candidate_of, plan_commit
+from lockstep.verbs.plan import Planned, candidate_of, large_layers, plan_commit
 from lockstep.verbs.workspace import Workspace
 
 _SHOWN = 5  # files of a finding
@@ -97,7 +98,7 @@ def _checked(workspace: Workspace, tag: Tag, version: Version, commit: GitSha) -
         raise Refused(what, [*found, *error.findings]) from error
     candidate = candidate_of(workspace, planned, version)
     found += version_findings(candidate, planned.plan) or _backward(planned, version)
-    refuse_if(found, what)
+    refuse_if([*found, *large_layers(planned)], what)
     return planned
 
 
