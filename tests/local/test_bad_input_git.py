@@ -110,7 +110,7 @@ def test_release_without_a_tag_names_the_command(tiny: Tiny, capsys: pytest.Capt
     shown = capsys.readouterr().err
     assert code == 2
     assert "there is no tag v1.0.0" in shown
-    assert "git tag -a v1.0.0" in shown
+    assert "lockstep tag 1.0.0" in shown
 
 
 def test_release_in_a_shallow_clone_says_how_to_deepen_it(

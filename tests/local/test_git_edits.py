@@ -237,12 +237,14 @@ def test_golden_json_forms_have_the_keys_that_programs_rely_on(run: Run) -> None
     """Prose may change, JSON may not: a key that goes or changes its place needs another schema name."""
     commands = {
         "plan": ["plan"],
+        "tag": ["tag", "1.3.0", "--dry-run"],
         "release": ["release", "1.2.0"],
         "stage": ["stage", "staging", "1.2.0"],
         "promote": ["promote", "staging", "1.2.0"],
         "status": ["status", "staging"],
         "history": ["history", "staging"],
         "diff": ["diff", "1.0.0", "1.2.0"],
+        "changelog": ["changelog", "1.2.0"],
         "rollback": ["rollback", "staging"],
     }
 

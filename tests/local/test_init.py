@@ -89,7 +89,7 @@ def test_started_bundle_passes_its_own_tests(bundle):
 def test_started_bundle_is_planned_released_staged_promoted_and_answers(bundle, tmp_path):
     copy = tmp_path / "bundle"
     git(tmp_path, "clone", "-q", str(bundle), str(copy))
-    assert "git tag v0.1.0" in lockstep("plan", cwd=copy).stdout
+    assert "lockstep tag 0.1.0" in lockstep("plan", cwd=copy).stdout
     git(copy, "tag", "v0.1.0")
     for words in (("release", "0.1.0"), ("stage", "staging", "0.1.0"), ("promote", "staging", "0.1.0")):
         lockstep(*words, cwd=copy)

@@ -119,6 +119,19 @@ class Repository:
         found = self.ask("diff", "--name-only", "--no-ext-diff", "-z", "HEAD", "--")
         return tuple(name for name in found.stdout.decode(errors="replace").split("\0") if name)
 
+    def unclean(self) -> tuple[str, ...]:
+        """Files of the bundle's folder that are not as HEAD has them, or that it does not have and Git does not
+        ignore; by their paths in the bundle. Every file is looked at.
+        """
+        folder = f":(top,literal){self.prefix}"
+        options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+        found = self.git("status", *options, "--", folder).decode("utf-8", "surrogateescape")
+        return tuple(sorted(entry[3:].removeprefix(self.prefix) for entry in found.split("\0") if entry))
+
+    def has_seen(self, remote: str, commit: GitSha) -> bool:
+        """Whether a branch of a remote has a commit, as far as this clone knows; nobody is asked."""
+        return bool(self.git("for-each-ref", "--count=1", f"--contains={commit}", f"refs/remotes/{remote}/"))
+
 
 @dataclass(frozen=True)
 class GitTree:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from time import gmtime, strftime
 
 from lockstep.adapters.git import Repository
 from lockstep.core.environment import FRONT_FILE, parse_front
@@ -58,6 +59,17 @@ def release_times(repository: Repository, tip: GitSha) -> dict[str, float]:
         time, *paths = record.split("\n")
         found.update({path.split("/")[-2]: float(time) for path in paths if path})
     return found
+
+
+def commit_days(repository: Repository, commits: Iterable[GitSha]) -> dict[GitSha, str]:
+    """The day (UTC, 2026-11-21) on which each commit was made; those that this clone lacks are left out."""
+    wanted = "".join(f"{commit}\n" for commit in sorted(set(commits)))
+    if not wanted:
+        return {}
+    options = ("--no-walk=unsorted", "--ignore-missing", "--stdin", "--format=%H %ct")
+    lines = repository.git("log", *options, stdin=wanted.encode()).decode().splitlines()
+    days = (line.split(" ") for line in lines)
+    return {GitSha(sha): strftime("%Y-%m-%d", gmtime(int(seconds))) for sha, seconds in days}
 
 
 def _changes(body: str, folder: str) -> Mapping[str, str]:

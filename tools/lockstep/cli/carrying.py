@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import click
 
 from lockstep.cli.arguments import parse_version
-from lockstep.cli.output import amount, asking, emit, example, say, shared
+from lockstep.cli.output import asking, emit, example, say, shared
 from lockstep.core.bundle import OWN_STORE
+from lockstep.core.shown import amount
 from lockstep.verbs.workspace import Workspace, open_workspace, release_path
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockstep.cli.arguments import parse_version
-from lockstep.cli.output import amount, asking, emit, paint, say, shared
+from lockstep.cli.output import asking, emit, paint, say, shared
+from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
     from lockstep.core.collect import Tagged

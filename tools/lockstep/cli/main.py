@@ -22,6 +22,7 @@ COMMANDS = {
     "init": ("lockstep.cli.starting", "Start a new bundle in a folder."),
     "plan": ("lockstep.cli.releasing", "Show what a release would change, and why."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
+    "tag": ("lockstep.cli.tagging", "Tag HEAD as a version, after every check."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),
     "push": ("lockstep.cli.pushing", "Copy every image of a release to its registry."),
     "export": ("lockstep.cli.carrying", "Write a whole release as one file, for where no network leads."),
@@ -32,7 +33,8 @@ COMMANDS = {
     "retire": ("lockstep.cli.environments", "Delete what no kept release needs."),
     "status": ("lockstep.cli.reading", "Show what serves, what is staged, what is kept."),
     "history": ("lockstep.cli.reading", "Show every edit of an environment."),
-    "diff": ("lockstep.cli.reading", "Show what differs between two releases."),
+    "diff": ("lockstep.cli.notes", "Show what differs between two releases."),
+    "changelog": ("lockstep.cli.notes", "Show what releases did, or write CHANGELOG.md."),
     "trace": ("lockstep.cli.reading", "Show which release, weights, prompts and source made an instance."),
     "gc": ("lockstep.cli.collecting", "Delete images that no release and no environment needs."),
     "verify": ("lockstep.cli.verifying", "Re-check releases and environments from files and store alone."),
@@ -74,7 +76,7 @@ def program() -> None:
     commit.
 
     \b
-    The flow:  plan -> (git tag) -> release -> stage -> promote -> retire | rollback
+    The flow:  plan -> tag -> release -> stage -> promote -> retire | rollback
     """
 
 

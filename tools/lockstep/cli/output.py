@@ -18,11 +18,20 @@ _COLORS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 def shared(command: Command) -> Command:
     """Adds the options that every command has: `-o json` and `-C FOLDER`."""
+    return _formed(command, "text", "json")
+
+
+def readable(command: Command) -> Command:
+    """Adds the same to commands whose result is something to read: they have `-o markdown` too."""
+    return _formed(command, "text", "json", "markdown")
+
+
+def _formed(command: Command, *forms: str) -> Command:
     output = click.option(
         "-o",
         "--output",
         "form",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(forms),
         default="text",
         help="Form of the result; json has a versioned schema.",
     )
@@ -146,6 +155,18 @@ def show_edited(edited: Any, form: str, *, dry: bool) -> None:
         )
 
 
+def paint_notes(lines: Iterable[str]) -> str:
+    """The lines of notes for a terminal: components bold, what a prompt lost red, what it gained green."""
+    return "\n".join(paint(line, color) if (color := _color_of(line)) else line for line in lines)
+
+
+def _color_of(line: str) -> str:
+    sign = line.lstrip(" ")[:1]
+    if sign in {"+", "-"}:
+        return "green" if sign == "+" else "red"
+    return "" if line.startswith("    ") else "bold"
+
+
 def edited_data(edited: Any, *, dry: bool) -> dict[str, Any]:
     """The JSON form of what a writing verb did."""
     kinds = [
@@ -168,13 +189,3 @@ def edited_data(edited: Any, *, dry: bool) -> dict[str, Any]:
 def moment(seconds: float) -> str:
     """A time of UTC: 2026-11-21 12:30:05Z."""
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
-
-
-def amount(size: int) -> str:
-    """Bytes for people: 812 B, 1.4 MB (powers of ten)."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"

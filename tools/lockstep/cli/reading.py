@@ -1,4 +1,4 @@
-"""status, history, diff, schema: what can be read without changing anything."""
+"""status, history, trace, schema: what can be read without changing anything."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.arguments import parse_version
 from lockstep.cli.cluster import cluster_of, clustered
 from lockstep.cli.environments import parse_environment_name
-from lockstep.cli.output import amount, diff_lines, emit, example, moment, paint, say, shared
+from lockstep.cli.output import emit, example, moment, paint, say, shared
 from lockstep.cli.sides import sides_data, sides_text
 from lockstep.core.names import EnvironmentName, digest_of
+from lockstep.core.shown import amount
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from lockstep.core.diff import Difference
     from lockstep.verbs.beside import Beside
     from lockstep.verbs.status import EnvironmentStatus
     from lockstep.verbs.trace import Traced
@@ -100,22 +99,6 @@ def history(environment: str, form: str, folder: Path) -> None:
             f"{event.commit.sha[:10]}  {moment(event.commit.time)}  {event.kind:<9} {serving:<16} "
             f"{event.commit.author}: {event.commit.subject}"
         )
-
-
-@click.command(epilog=example("lockstep diff 1.3.0 1.4.0"))
-@click.argument("old")
-@click.argument("new")
-@shared
-def diff(old: str, new: str, form: str, folder: Path) -> None:
-    """Show what release NEW pins differently from release OLD; prompts as text."""
-    from lockstep.core.diff import diff as compare  # noqa: PLC0415
-
-    state = open_workspace(folder, say).state
-    found = compare(state.release(parse_version(old)), state.release(parse_version(new)))
-    if form == "json":
-        emit("diff", {"old": old, "new": new, "differences": [item.model_dump(mode="json") for item in found]})
-        return
-    print(_diff_text(found) if found else f"{old} and {new} pin the same")
 
 
 @click.command(epilog=example("lockstep trace gateway-3f2a91c0de", "lockstep trace gateway-3f2a91c0de -o json"))
@@ -248,22 +231,3 @@ def _runner_text(item: EnvironmentStatus) -> list[str]:
         f"  running here: pid {item.runner['pid']}, front {item.runner['front_url']} answers with "
         f"{front.get('release', 'nothing yet')}"
     ]
-
-
-def _diff_text(found: tuple[Difference, ...]) -> str:
-    lines: list[str] = []
-    last = ""
-    for item in found:
-        if item.component != last:
-            lines.append(paint(item.component, "bold"))
-            last = item.component
-        if item.what.startswith("prompts."):
-            lines += [
-                "  " + line
-                for line in diff_lines(
-                    item.what, *((text.encode() if text is not None else None) for text in (item.old, item.new))
-                )
-            ]
-        else:
-            lines.append(f"  {item.what}: {item.old or 'nothing'} -> {item.new or 'nothing'}")
-    return "\n".join(lines)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockstep.cli.arguments import parse_version
-from lockstep.cli.output import amount, asking, emit, example, paint, say, shared, show_edited, writing
+from lockstep.cli.output import asking, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.names import ComponentName
 from lockstep.core.plan import Plan
+from lockstep.core.shown import amount
 from lockstep.core.source import is_image
 from lockstep.verbs.plan import Planned, base_of, large_layers, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
@@ -60,7 +61,7 @@ def build(revision: str, form: str, folder: Path, *, plain_http: bool) -> None:
         print(f"{name:<16} {image}")
 
 
-@click.command(epilog=example("git tag v1.4.0 && lockstep release 1.4.0"))
+@click.command(epilog=example("lockstep tag 1.4.0 && lockstep release 1.4.0"))
 @click.argument("version")
 @writing
 @asking
@@ -123,19 +124,19 @@ def _plan_text(planned: Planned, workspace: Workspace) -> str:
     )
     lines.append(f"uploads: at most {amount(plan_.upload_at_most)}" + (" and the runtimes" if plan_.builds else ""))
     lines.append(f"to go back: nothing starts while the predecessor is kept; keeping it costs {_kept(planned)}")
-    return "\n".join([*lines, *_version_lines(planned)])
+    return "\n".join([*lines, *_version_lines(planned, is_head=workspace.repository.resolve("HEAD") == planned.commit)])
 
 
-def _version_lines(planned: Planned) -> list[str]:
+def _version_lines(planned: Planned, *, is_head: bool) -> list[str]:
     plan_ = planned.plan
     if planned.unchanged and planned.latest:
         return [f"version: nothing to release, all is as in {planned.latest.version}"]
     why = f" ({plan_.bump}: {plan_.reasons[0].component}: {plan_.reasons[0].why})" if plan_.reasons else ""
-    prefix = planned.source.bundle.tag_prefix
+    version = plan_.smallest_version
+    by_git = f"git tag -a {planned.source.bundle.tag_prefix}{version} {planned.commit[:10]} -m 'release {version}'"
     return [
-        f"version: at least {paint(str(plan_.smallest_version), 'bold')}{why}",
-        f"next:    git tag {prefix}{plan_.smallest_version} {planned.commit[:10]} && lockstep release "
-        f"{plan_.smallest_version}",
+        f"version: at least {paint(str(version), 'bold')}{why}",
+        f"next:    {f'lockstep tag {version}' if is_head else by_git} && lockstep release {version}",
     ]
 
 

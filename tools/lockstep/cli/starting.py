@@ -11,7 +11,7 @@ from lockstep.cli.output import edited_data, emit, example, say, shared, show_ed
 _EXAMPLE = example(
     "lockstep init my-bundle && cd my-bundle",
     "python -m pytest components && lockstep plan",
-    "git tag v0.1.0 && lockstep release 0.1.0",
+    "lockstep tag 0.1.0 && lockstep release 0.1.0",
     "lockstep stage staging 0.1.0 && lockstep promote staging 0.1.0",
     "lockstep up staging          # then: curl 'http://127.0.0.1:8080/greet?name=Ada'",
 )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.output import amount, asking, emit, paint, say, shared, show_findings
+from lockstep.cli.output import asking, emit, paint, say, shared, show_findings
+from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
     from lockstep.verbs.verify import Verified

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.output import amount, asking, emit, example, say, shared
+from lockstep.cli.output import asking, emit, example, say, shared
+from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
     from lockstep.verbs.weights_task import FileWork, Locked

@@ -11,7 +11,7 @@ from lockstep.core.bundle import Bundle
 from lockstep.core.errors import Finding, OutsideError, Refused
 from lockstep.core.inputs import Change, Comparison, InputKind, Inputs, compare
 from lockstep.core.names import ComponentName, Digest, GitSha
-from lockstep.core.plan import Plan, plan
+from lockstep.core.plan import Candidate, Plan, plan
 from lockstep.core.prompt import prompt_bump
 from lockstep.core.release import Pinned, Release
 from lockstep.core.source import Source, component_path, load_source
@@ -86,6 +86,22 @@ def large_layers(planned: Planned) -> tuple[Finding, ...]:
         for name, lock in sorted(planned.source.locks.items())
         for finding in too_large(name, ((file.name, file.size) for file in lock.files), limit)
     )
+
+
+def candidate_of(workspace: Workspace, planned: Planned, version: Version) -> Candidate:
+    """What is known about releasing a planned commit as a version."""
+    return Candidate(
+        version=version,
+        taken=workspace.state.versions,
+        on_line=_is_on_line(workspace, planned.commit, planned.source),
+        lines=planned.source.bundle.lines,
+        unchanged_since=planned.latest.version if planned.latest and planned.unchanged else None,
+    )
+
+
+def _is_on_line(workspace: Workspace, commit: GitSha, source: Source) -> bool:
+    tips = (workspace.repository.branch(line) for line in source.bundle.lines)
+    return any(tip is not None and workspace.repository.is_ancestor(commit, tip) for tip in tips)
 
 
 def nearest(

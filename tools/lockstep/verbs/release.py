@@ -12,19 +12,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockstep.core.edits import Edit
-from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
-from lockstep.core.names import ComponentName, Digest, GitSha, digest_of
-from lockstep.core.plan import Candidate, version_findings
-from lockstep.core.release import BumpSaid, Pinned, Release, format_release
+from lockstep.core.errors import UsageError, refuse_if
+from lockstep.core.names import ComponentName, Digest, GitSha
+from lockstep.core.plan import version_findings
+from lockstep.core.release import Pinned, Release, format_release
 from lockstep.core.rules.image import Wanted, our_images
-from lockstep.core.source import TEMPLATES, Source, component_path
-from lockstep.core.version import Bump, Version, bump_between
+from lockstep.core.version import Version
 from lockstep.verbs.build import build_image, build_weights
 from lockstep.verbs.edit import Edited, Writing, message
-from lockstep.verbs.plan import Planned, plan_commit
+from lockstep.verbs.pin import Images, compose_release, pin_component
+from lockstep.verbs.plan import Planned, candidate_of, plan_commit
 from lockstep.verbs.runtime import Builds
 from lockstep.verbs.stores import Stores
-from lockstep.verbs.workspace import Workspace, files_below, release_path
+from lockstep.verbs.workspace import Workspace, release_path
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,11 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
 def _released(workspace: Workspace, version: Version, stores: Stores, writing: Writing) -> Released:
     commit = tagged(workspace, version)
     planned = plan_commit(workspace, commit, below=version)
-    candidate = Candidate(
-        version=version,
-        taken=workspace.state.versions,
-        on_line=_is_on_line(workspace, commit, planned.source),
-        lines=planned.source.bundle.lines,
-        unchanged_since=planned.latest.version if planned.latest and planned.unchanged else None,
+    refuse_if(
+        version_findings(candidate_of(workspace, planned, version), planned.plan), f"{version} cannot be released"
     )
-    refuse_if(version_findings(candidate, planned.plan), f"{version} cannot be released")
     builds = _builds(workspace, planned, stores)
-    release = _composed(builds, planned, version)
+    release = compose_release(builds.tree, planned, version, _pinned(builds, planned))
     edit = Edit(release_path(version), None, format_release(release).encode())
     said = f"release {version}"
     committed = None
@@ -143,73 +138,20 @@ def tagged(workspace: Workspace, version: Version) -> GitSha:
         raise UsageError(
             f"there is no tag {tag}, so there is nothing to release",
             where=f"refs/tags/{tag}",
-            fix=f"git tag -a {tag} -m 'release {version}'{shallow}",
+            fix=f"lockstep tag {version}{shallow}",
         )
     return commit
 
 
-def _is_on_line(workspace: Workspace, commit: GitSha, source: Source) -> bool:
-    tips = (workspace.repository.branch(line) for line in source.bundle.lines)
-    return any(tip is not None and workspace.repository.is_ancestor(commit, tip) for tip in tips)
-
-
-def _composed(builds: Builds, planned: Planned, version: Version) -> Release:
-    source, base = planned.source, planned.base
-    components = {
-        name: planned.pinned.get(name) or _pinned(builds, name, planned.latest) for name in sorted(source.components)
-    }
-    templates = files_below(builds.tree, TEMPLATES)
-    chosen = bump_between(base.version, version) if base else Bump.NONE
-    return Release(
-        version=version,
-        commit=planned.commit,
-        entry=source.bundle.entry,
-        base=base.version if base else None,
-        bump=BumpSaid(required=planned.plan.bump, chosen=chosen),
-        platform=source.bundle.platform,
-        templates={name: digest_of(data) for name, data in sorted(templates.items())},
-        components=components,
-        inputs={name: planned.inputs[name] for name in sorted(components)},
-        changes=planned.plan.changes,
-    )
-
-
-def _pinned(builds: Builds, name: ComponentName, latest: Release | None) -> Pinned:
-    component = builds.source.components[name]
-    last = latest.components.get(name) if latest else None
-    contract = component_path(name, component.contract)
-    uses = {callee: component_path(name, path) for callee, path in component.calls.items()}
-    prompts = {path.rpartition("/")[2]: component_path(name, path) for path in component.prompts}
-    files = builds.tree.read([contract, *uses.values(), *prompts.values()])
-    return Pinned(
-        kind=component.kind,
-        image=build_image(builds, name, last),
-        address=component.address,
-        command=component.command,
-        port=component.port,
-        weights=build_weights(builds, name),
-        prompts={key: _text(files[path], path, name) for key, path in prompts.items()},
-        contract=digest_of(files[contract]),
-        calls={callee: digest_of(files[path]) for callee, path in uses.items()},
-        config=component.config,
-        secrets=component.secrets,
-        resources=component.resources,
-        replicas=component.replicas,
-        autoscale=component.autoscale,
-        grace=component.grace,
-        probes=component.probes,
-        gate=component.gate,
-    )
-
-
-def _text(data: bytes, path: str, name: ComponentName) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refused(
-            "a prompt cannot be read",
-            [Finding("prompt/text", path, f"not UTF-8: {error}", "save the file as UTF-8", name)],
-        ) from error
+def _pinned(builds: Builds, planned: Planned) -> dict[ComponentName, Pinned]:
+    """Every component with its images in the store, but for those that are held: these are as they were."""
+    found = {}
+    for name in sorted(planned.source.components):
+        last = planned.latest.components.get(name) if planned.latest else None
+        found[name] = planned.pinned.get(name) or pin_component(
+            builds.tree, builds.source, name, Images(build_image(builds, name, last), build_weights(builds, name))
+        )
+    return found
 
 
 def _is_stored(image: Wanted, stores: Stores) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,16 +147,25 @@ class StateTree:
         Raises:
             UsageError: there is none of that version.
         """
-        path = release_path(version)
-        found = self.tree.read([path])
-        if not found:
-            known = ", ".join(str(item) for item in self.versions[-5:]) or "none yet"
-            raise UsageError(
-                f"there is no release {version}",
-                where=path,
-                fix=f"choose one of: {known}; or make it: lockstep release {version}",
-            )
-        return parse_release(found[path].decode(), path)
+        return self.releases([version])[version]
+
+    def releases(self, versions: Sequence[Version]) -> dict[Version, Release]:
+        """Releases by their versions; however many, they are read at once.
+
+        Raises:
+            UsageError: there is none of one of these versions.
+        """
+        paths = {version: release_path(version) for version in versions}
+        found = self.tree.read(list(paths.values()))
+        for version, path in paths.items():
+            if path not in found:
+                known = ", ".join(str(item) for item in self.versions[-5:]) or "none yet"
+                raise UsageError(
+                    f"there is no release {version}",
+                    where=path,
+                    fix=f"choose one of: {known}; or make it: lockstep release {version}",
+                )
+        return {version: parse_release(found[path].decode(), path) for version, path in paths.items()}
 
     def environment(self, name: EnvironmentName) -> Environment:
         """An environment; an empty one before the first stage.
