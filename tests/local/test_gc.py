@@ -272,6 +272,6 @@ def test_a_loose_blob_goes_and_a_foreign_file_stays(tiny: Tiny, run: Run):
 
     said = run("gc", "--delete")
 
-    assert "1 blobs, 5 B" in said
+    assert "1 blob, 5 B" in said
     assert not loose.exists()
     assert (folder / "README").exists()

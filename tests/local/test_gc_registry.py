@@ -127,7 +127,7 @@ def test_a_clone_behind_its_remote_stops_it_before_the_registry_is_asked(
     pushed.git("clone", "-q", "--bare", str(pushed.folder), str(tmp_path / "there.git"))
     pushed.git("remote", "add", "origin", str(tmp_path / "there.git"))
     retain(pushed, "{last: 1}")
-    assert "1 images" in run("gc", "--registry"), "ahead of its remote it knows all that the remote knows"
+    assert "1 image" in run("gc", "--registry"), "ahead of its remote it knows all that the remote knows"
     pushed.git("push", "-q", "origin", "main")
     pushed.git("reset", "-q", "--hard", "HEAD~1")
     pushed.git("reflog", "expire", "--expire=now", "--all")

@@ -67,14 +67,18 @@ def _show(collected: Collected, *, deleted: bool, remote: bool) -> None:
         print(f"{paint('-', 'red')} {one.image.name}: {', '.join(one.image.tags)}\n    {one.because}")
     for reason, number in sorted(Counter(_group(reason) for _, reason in collected.collection.kept).items()):
         print(f"= {number} {'image stays' if number == 1 else 'images stay'}: {reason}")
-    size = "" if remote else f", {len(blobs)} blobs, {amount(sum(blob.size for blob in blobs))}"
-    print(f"{'deleted' if deleted else 'may go'} of {collected.place}: {len(doomed)} images{size}")
+    size = "" if remote else f", {_count(len(blobs), 'blob')}, {amount(sum(blob.size for blob in blobs))}"
+    print(f"{'deleted' if deleted else 'may go'} of {collected.place}: {_count(len(doomed), 'image')}{size}")
     for note in collected.notes:
         print(f"believed: {note}")
     if not deleted and (doomed or blobs):
         print(f"nothing was deleted; to delete: lockstep gc{' --registry' if remote else ''} --delete")
     elif deleted and doomed and remote:
         print("the registry frees the room when it collects its blobs itself; let nobody push while it does")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _group(reason: str) -> str:

@@ -159,7 +159,7 @@ def _tag_keeps(text: str, tag: Tag, needs: Needs, abandoned: frozenset[Version])
         return f"the tag {text} is not ours"
     if tag.version is not None and tag.version not in needs.gone | abandoned:
         return f"release {tag.version}"
-    return f"the runtime of a kept release, {text}" if text in needs.runtimes else ""
+    return "a kept release was made with this runtime" if text in needs.runtimes else ""
 
 
 def _because(image: Tagged, needs: Needs, abandoned: frozenset[Version]) -> str:
