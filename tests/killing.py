@@ -29,7 +29,10 @@ from tiny import Tiny
 READS = {"rev-parse", "cat-file", "ls-tree", "log", "merge-base", "symbolic-ref", "var", "diff-index", "diff"}
 READS |= {"for-each-ref"}
 # A command whose work is done refuses to do it twice, in words.
-DONE = ("release 1.2.0 exists", "it is rolled back already", "release 1.0.0 serves in staging already")
+DONE = (
+    "release 1.2.0 exists", "it is rolled back already", "release 1.0.0 serves in staging already",
+    "there is a tag v1.2.0 already; it names HEAD",
+)  # fmt: skip
 UNFINISHED = ".lockstep-part-"
 _NAME = "org.opencontainers.image.ref.name"
 

@@ -14,6 +14,7 @@ from tiny import Tiny, good_tree, set_identity
 RETIRE = ["retire", "staging", "--drop", "1.0.0"]
 # Name -> command, and before how many steps it is killed at least: a harness that finds no steps proves nothing.
 VERBS = {
+    "tag": (["tag", "1.2.0"], 1),
     "release": (["release", "1.2.0"], 20),
     "stage": (["stage", "staging", "1.2.0"], 7),
     "promote": (["promote", "staging", "1.2.0"], 7),
@@ -25,6 +26,7 @@ VERBS = {
     "export": (["export", "1.1.0", "release.tar"], 2),
     "gc": (["gc", "--delete", "--days", "0"], 4),
     "import": (["import", "carried.tar"], 30),
+    "changelog": (["changelog", "--write"], 2),
 }
 
 
@@ -38,7 +40,7 @@ def set_scenes(folder: Path) -> None:
 
 
 def _grow(tiny: Tiny, folder: Path) -> None:
-    for verb in ("rollback", "retire", "push", "export", "lock", "import"):
+    for verb in ("rollback", "retire", "push", "export", "lock", "import", "changelog"):
         tiny.copy(folder / verb)
     _lose(Tiny(folder / "lock"), folder)
     _litter(tiny.copy(folder / "gc"))
@@ -48,6 +50,7 @@ def _grow(tiny: Tiny, folder: Path) -> None:
     tiny.replace("components/front-door/component.yaml", "hello", "good day")
     tiny.replace("components/front-door/src/front_door.py", "Answers every", "Says to every")
     tiny.commit("another greeting, and other code")
+    tiny.copy(folder / "tag")
     tiny.tag("1.2.0")
     tiny.copy(folder / "release")
     tiny.release("1.2.0")
