@@ -238,11 +238,17 @@ def test_one_of_another_length_never_arrives(
 def test_ctrl_c_stops_a_push_at_the_end_of_a_piece_and_the_next_one_goes_on(
     fake: FakeRegistry, host: str, tmp_path: Path, store: Layout, layer: Layer
 ) -> None:
-    progress = Progress(lambda _: None)
-    fake.on_piece = lambda size: progress.stop() if size == 3 * PIECE else None
+    progress, arrived = Progress(lambda _: None), [0]
     memory = Memory(tmp_path / "memory", PIECE)
+
+    def moved(size: int) -> None:
+        arrived.append(size)
+        if sum(arrived) >= 3 * PIECE:
+            progress.stop()
+        progress.moved(size)
+
     with pytest.raises(Stopped):
-        Registries(memory=memory, moved=progress.moved).at(f"{host}/ocr").add("weights", layer, store)
+        Registries(memory=memory, moved=moved).at(f"{host}/ocr").add("weights", layer, store)
 
     sent = Registries(memory=memory).at(f"{host}/ocr").add("weights", layer, store)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -12,9 +11,9 @@ from pathlib import Path
 from bench.measure import Ran, commit, lockstep, run
 from bench.table import Aim, Row
 from bench.uploads import registry_at
+from bench.weights import write_weights
 
 COMPONENTS = 20
-_MEGA = 1_000_000
 _BARE = """
 import hashlib, sys
 for path in sys.argv[1:]:
@@ -78,12 +77,4 @@ def _component(folder: Path, name: str, megabytes: int) -> None:
     shutil.copytree(folder / "components/echo", target)
     text = (target / "component.yaml").read_text(encoding="utf-8").replace("name: echo", f"name: {name}")
     (target / "component.yaml").write_text(f"{text}weights: [weights/model.bin.dvc]\n", encoding="utf-8")
-    path, md5 = target / "weights/model.bin", hashlib.md5(usedforsecurity=False)
-    path.parent.mkdir()
-    with path.open("wb") as weights:
-        for _ in range(megabytes):
-            chunk = os.urandom(_MEGA)
-            md5.update(chunk)
-            weights.write(chunk)
-    pointer = f"outs:\n- md5: {md5.hexdigest()}\n  size: {megabytes * _MEGA}\n  hash: md5\n  path: model.bin\n"
-    path.with_name("model.bin.dvc").write_text(pointer, encoding="utf-8")
+    write_weights(target / "weights/model.bin", megabytes)

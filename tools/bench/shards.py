@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from bench.measure import Ran, commit, lockstep, run, stored
 from bench.table import Aim, Row
+from bench.weights import write_weights
 
 SHARDS = 8
 _MEGA = 1_000_000
@@ -56,7 +56,7 @@ def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
 def _one_changed(folder: Path, area: str, megabytes: int, times: int) -> Iterator[Row]:
     locks, bares, releases, faults = [], [], [], []
     for number in range(1, times + 1):
-        _write_shard(folder, 3, megabytes)
+        write_weights(_shard(folder, 3), megabytes)
         time.sleep(_SETTLE_SECONDS)
         before = stored(folder)
         locks.append(_locked(folder))
@@ -81,26 +81,13 @@ def _bundle(scratch: Path, megabytes: int) -> Path:
     with (folder / ".gitignore").open("a", encoding="utf-8") as stream:
         stream.write("*.bin\n")
     for number in range(SHARDS):
-        _write_shard(folder, number, megabytes)
+        write_weights(_shard(folder, number), megabytes)
     os.sync()  # what we wrote ourselves is not part of what is measured
     return folder
 
 
 def _shard(folder: Path, number: int) -> Path:
     return folder / f"components/echo/weights/shard{number}.bin"
-
-
-def _write_shard(folder: Path, number: int, megabytes: int) -> None:
-    """New random bytes, and the pointer that DVC would write."""
-    path, md5 = _shard(folder, number), hashlib.md5(usedforsecurity=False)
-    path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as stream:
-        for _ in range(megabytes):
-            chunk = os.urandom(_MEGA)
-            md5.update(chunk)
-            stream.write(chunk)
-    pointer = f"outs:\n- md5: {md5.hexdigest()}\n  size: {megabytes * _MEGA}\n  hash: md5\n  path: {path.name}\n"
-    path.with_name(path.name + ".dvc").write_text(pointer, encoding="utf-8")
 
 
 def _locked(folder: Path) -> Ran:

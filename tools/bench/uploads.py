@@ -5,7 +5,6 @@ beside docker and skopeo where they are.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import socket
@@ -18,9 +17,9 @@ from pathlib import Path
 from bench.measure import CannotMeasure, Ran, commit, lockstep, run
 from bench.rivals import docker_push, skopeo_copy
 from bench.table import Aim, Row
+from bench.weights import write_weights
 
 _AREA = "push to a registry on the loopback (Debian's docker-registry)"
-_MEGA = 1_000_000
 _MOST_RATIO = 1.3
 _LEAST_RATIO = 4
 _COMPARED = 1000  # megabytes, with docker and skopeo
@@ -93,15 +92,7 @@ def _release(folder: Path, host: str, megabytes: int) -> None:
     component.write_text(f"{text}weights: [weights/model.bin.dvc]\n", encoding="utf-8")
     with (folder / ".gitignore").open("a", encoding="utf-8") as stream:
         stream.write("*.bin\n")
-    path, md5 = folder / "components/echo/weights/model.bin", hashlib.md5(usedforsecurity=False)
-    path.parent.mkdir()
-    with path.open("wb") as weights:
-        for _ in range(megabytes):
-            chunk = os.urandom(_MEGA)
-            md5.update(chunk)
-            weights.write(chunk)
-    pointer = f"outs:\n- md5: {md5.hexdigest()}\n  size: {megabytes * _MEGA}\n  hash: md5\n  path: model.bin\n"
-    path.with_name("model.bin.dvc").write_text(pointer, encoding="utf-8")
+    write_weights(folder / "components/echo/weights/model.bin", megabytes)
     lockstep(folder, "weights", "lock", "echo", "--store")
     commit(folder, "weights", "v1.0.0")
     lockstep(folder, "release", "1.0.0")

@@ -58,11 +58,7 @@ def run(
             timeout=limit,
         )
     except OSError as error:
-        raise OutsideError(
-            f"cannot start {command[0]}: {error.strerror}",
-            where=" ".join(command),
-            fix=f"install {command[0]} or put it on the PATH",
-        ) from error
+        raise _unstarted(command, error) from error
     except subprocess.TimeoutExpired as error:
         raise OutsideError(
             f"{command[0]} gave no answer for {limit:g} s and was ended",
@@ -112,11 +108,7 @@ def watched(command: Sequence[str], folder: Path, tick: Callable[[], None]) -> O
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
         )  # fmt: skip
     except OSError as error:
-        raise OutsideError(
-            f"cannot start {command[0]}: {error.strerror}",
-            where=" ".join(command),
-            fix=f"install {command[0]} or put it on the PATH",
-        ) from error
+        raise _unstarted(command, error) from error
     with child:
         try:
             while True:
@@ -163,3 +155,11 @@ def start(
 def _die_with_parent() -> None:
     """Asks the kernel to kill this child when the thread that started it ends. Source: prctl(2), PR_SET_PDEATHSIG."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _unstarted(command: Sequence[str], error: OSError) -> OutsideError:
+    return OutsideError(
+        f"cannot start {command[0]}: {error.strerror}",
+        where=" ".join(command),
+        fix=f"install {command[0]} or put it on the PATH",
+    )
