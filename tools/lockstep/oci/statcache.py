@@ -49,9 +49,14 @@ def stamp_of(path: Path) -> Stamp:
     return Stamp(str(path.resolve()), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def is_settled(stamp: Stamp) -> bool:
-    """Whether a change from now on would show in the times."""
-    return time.time_ns() - stamp.changed > _TICK
+def settled(path: Path, stamp: Stamp) -> bool:
+    """Whether the file still stands so, and a change from now on would show in its times; waits for that, a tick at
+    most.
+    """
+    age = time.time_ns() - stamp.changed
+    if 0 <= age <= _TICK:
+        time.sleep((_TICK - age) / 1e9)
+    return time.time_ns() - stamp.changed >= _TICK and stamp_of(path) == stamp
 
 
 def read_cache(path: Path) -> dict[Stamp, Hashes]:

@@ -21,7 +21,7 @@ from lockstep.core.weights import WeightsFile, WeightsLock
 from lockstep.oci.image import Image, image_of
 from lockstep.oci.layer import Entry, Layer, Opener, Sink, bytes_entry, size_of, write_layer
 from lockstep.oci.measured import Measured, Meter, Unmetered
-from lockstep.oci.statcache import Hashes, Stamp, is_settled, stamp_of
+from lockstep.oci.statcache import Hashes, Stamp, settled, stamp_of
 from lockstep.oci.store import BlobStore, layer_of
 
 MOST_LAYERS = 100
@@ -188,7 +188,7 @@ def _one(work: Work, pointer: Pointer, learnt: dict[Stamp, Hashes]) -> Done:
         except WrongBytes as error:
             wrong += error.findings
             continue
-        if stamp_of(path) == stamp and is_settled(stamp):
+        if settled(path, stamp):
             learnt[stamp] = Hashes(file.name, file.md5, file.sha256, file.layer)
         return Done((file,), learnt)
     raise _unfound(work, pointer, wrong)
