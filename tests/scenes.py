@@ -16,6 +16,7 @@ RETIRE = ["retire", "staging", "--drop", "1.0.0"]
 VERBS = {
     "tag": (["tag", "1.2.0"], 1),
     "release": (["release", "1.2.0"], 20),
+    "deliver": (["release", "1.2.0", "--stage", "staging", "--push", "origin"], 30),
     "stage": (["stage", "staging", "1.2.0"], 7),
     "promote": (["promote", "staging", "1.2.0"], 7),
     "rollback": (["rollback", "staging"], 7),
@@ -53,10 +54,17 @@ def _grow(tiny: Tiny, folder: Path) -> None:
     tiny.copy(folder / "tag")
     tiny.tag("1.2.0")
     tiny.copy(folder / "release")
+    _follow(tiny.copy(folder / "deliver"))
     tiny.release("1.2.0")
     tiny.copy(folder / "stage")
     assert in_child(tiny.folder, VERBS["stage"][0])[0] == 0
     tiny.folder.rename(folder / "promote")
+
+
+def _follow(tiny: Tiny) -> None:
+    """A remote, inside so that a copy has one of its own."""
+    tiny.git("clone", "-q", "--bare", ".", ".git/upstream.git")
+    tiny.git("config", "remote.origin.url", ".git/upstream.git")
 
 
 def _litter(tiny: Tiny) -> None:

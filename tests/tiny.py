@@ -21,7 +21,7 @@ from lockstep.core.version import Version
 from lockstep.oci.image import Image, Settings, image_of
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import put_image, writing
-from lockstep.verbs.edit import Writing
+from lockstep.verbs.landing import Writing
 from lockstep.verbs.promote import promote_release
 from lockstep.verbs.release import Released, release_version
 from lockstep.verbs.shelf import OwnShelf

@@ -15,7 +15,7 @@ from lockstep.cli.main import main
 from lockstep.core.environment import parse_environment
 from lockstep.core.names import ComponentName
 from lockstep.core.version import Version
-from lockstep.verbs.edit import Writing
+from lockstep.verbs.landing import Writing
 from lockstep.verbs.stage import stage_release
 from tiny import STAGING, Tiny, md5_of, pointer, tiny_bundle
 
@@ -154,6 +154,12 @@ def test_a_full_disk_changes_nothing_in_git_and_the_rerun_completes(tiny: Tiny, 
 
 
 def test_a_version_is_released_once(released: Tiny, capsys: pytest.CaptureFixture[str]):
+    assert lockstep(released, "release", "1.0.0") == 0
+    assert "nothing to do" in capsys.readouterr().err
+    released.replace("components/front-door/component.yaml", "hello", "good day")
+    released.commit("another greeting")
+    released.git("tag", "-f", "v1.0.0")
+
     code = lockstep(released, "release", "1.0.0")
 
     shown = capsys.readouterr().err

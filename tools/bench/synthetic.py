@@ -59,8 +59,8 @@ def main() -> None:
     process.checked(["git", "fast-import", "--quiet", "--done"], folder=folder, stdin=stream)
     process.checked(["git", "reset", "-q", "--hard"], folder=folder)
     workspace = open_workspace(folder)
-    text = format_release(_release(workspace))
-    workspace.write((Edit(release_path(_VERSION), None, text.encode()),), "release 1.0.0")
+    edit = Edit(release_path(_VERSION), None, format_release(_release(workspace)).encode())
+    workspace.branch.commit((edit,), "release 1.0.0", workspace.state.commit)
 
 
 def _names() -> list[ComponentName]:

@@ -2,7 +2,7 @@
 
 The order makes every step safe to be killed after:
 1. objects and the commit are written under a private ref (nothing refers to them from a branch);
-2. where asked, the commit is pushed; a rejection ends here and the branch is as it was;
+2. who wants them elsewhere pushes them now (upstream.py); a rejection ends here and the branch is as it was;
 3. a note of old and new commit is kept, so that step 5 can be finished by the next run;
 4. the branch moves if it is still where it was (one transaction of Git);
 5. if the branch is checked out, its working copy follows; then the note goes.
@@ -34,12 +34,10 @@ class Branch:
     Args:
         repository: Where it is.
         name: Such as main.
-        remote: Where to push each commit before the branch moves; empty for not at all.
     """
 
     repository: Repository
     name: str
-    remote: str = ""
 
     @property
     def ref(self) -> str:
@@ -50,24 +48,45 @@ class Branch:
         """A new commit on the branch with these edits (paths in the bundle); the branch must still be at `parent`.
 
         Raises:
-            Conflict: somebody else moved the branch, here or on the remote; nothing changed.
+            Conflict: somebody else moved the branch; nothing changed.
             OutsideError: Git failed; the branch is as it was.
         """
         with files.locked(self._lock):
             self._finish()
-            return self._committed(edits, message, parent)
-
-    def _committed(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
-        private = f"{_PRIVATE}{os.getpid()}"
-        new = self._written(edits, message, parent, private)
-        try:
-            self._pushed(new, private)
-            files.write(self._note, f"{self.name}\n{parent}\n{new}\n".encode())
-            self._moved(parent, new)
-        finally:
-            self.repository.ask("update-ref", "-d", private)
-        self._followed()
+            private = self._private
+            try:
+                new = self._written(edits, message, parent, private)
+                self._moved(parent, new)
+            finally:
+                self.repository.ask("update-ref", "-d", private)
+            self._followed()
         return new
+
+    def draft(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
+        """A new commit that no branch has: Git keeps such objects for two weeks. Source: git-gc(1), `--prune`."""
+        with files.locked(self._lock):
+            self._finish()
+            private = self._private
+            try:
+                return self._written(edits, message, parent, private)
+            finally:
+                self.repository.ask("update-ref", "-d", private)
+
+    def follow(self, start: GitSha, new: GitSha) -> None:
+        """Moves the branch to `new`, which descends from `start`, from there or from an ancestor of it.
+
+        Raises:
+            Conflict: the branch has commits that `start` has not.
+        """
+        with files.locked(self._lock):
+            self._finish()
+            here = self.repository.resolve(self.ref) or start
+            self._moved(here if self.repository.is_ancestor(here, start) else start, new)
+            self._followed()
+
+    @property
+    def _private(self) -> str:
+        return f"{_PRIVATE}{os.getpid()}"
 
     def finish(self) -> GitSha | None:
         """The commit that an earlier run was killed after, once the working copy follows it; None if there was none."""
@@ -131,25 +150,8 @@ class Branch:
             return f"D {path}\n".encode()
         return f"M 100644 inline {path}\ndata {len(edit.new)}\n".encode() + edit.new + b"\n"
 
-    def _pushed(self, new: GitSha, private: str) -> None:
-        if not self.remote:
-            return
-        found = self.repository.ask("push", "--quiet", self.remote, f"{private}:{self.ref}")
-        if found.code:
-            reason = found.stderr.decode(errors="replace").strip()
-            if "rejected" in reason or "fetch first" in reason or "cannot lock ref" in reason:
-                raise Conflict(
-                    f"{self.remote} moved {self.name} first; nothing of ours was written",
-                    where=f"{self.remote} {self.ref}",
-                    fix=f"git pull --ff-only {self.remote} {self.name}, then {RERUN}",
-                )
-            raise OutsideError(
-                f"cannot push {new[:10]}: {reason[-500:]}",
-                where=f"{self.remote} {self.ref}",
-                fix="check the remote, then run the same command again",
-            )
-
     def _moved(self, parent: GitSha, new: GitSha) -> None:
+        files.write(self._note, f"{self.name}\n{parent}\n{new}\n".encode())
         local = self.repository.resolve(self.ref)
         expected = parent if local is not None else _ZERO
         output = self.repository.ask("update-ref", "-m", "lockstep", self.ref, new, expected)

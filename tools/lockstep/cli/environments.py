@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.arguments import parse_version
+from lockstep.cli.arguments import parse_environment_name, parse_version
 from lockstep.cli.cluster import WAIT_SECONDS, Ask, asking_of, clustered, fetch, preflighted, swapping, waiting
 from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.core.names import ComponentName, EnvironmentName
-from lockstep.verbs.edit import Writing
+from lockstep.verbs.landing import Writing, started
 from lockstep.verbs.workspace import Workspace, again, open_workspace
 
 if TYPE_CHECKING:
     from lockstep.verbs.asking import Asking
-
-
-def parse_environment_name(text: str) -> EnvironmentName:
-    """An environment's name from the command line.
-
-    Raises:
-        click.BadParameter: it cannot be one.
-    """
-    try:
-        return EnvironmentName(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="ENVIRONMENT") from error
+    from lockstep.verbs.edit import Edited
 
 
 @click.command(
@@ -45,7 +35,7 @@ def parse_environment_name(text: str) -> EnvironmentName:
 @writing
 @shared
 def stage(
-    environment: str, version: str, dry: bool, remote: str, form: str, folder: Path,
+    environment: str, version: str, how: Writing, form: str, folder: Path,
     *, swap: tuple[ComponentName, ...], prefetch: bool, wait: int | None, despite: str, kubeconfig: str,
     plain_http: bool,
 ) -> None:  # fmt: skip
@@ -53,16 +43,22 @@ def stage(
     from lockstep.verbs.stage import stage_release, staged_instances  # noqa: PLC0415
     from lockstep.verbs.wait import await_ready  # noqa: PLC0415
 
-    workspace, name, wanted = open_workspace(folder, say), parse_environment_name(environment), parse_version(version)
+    workspace, name = open_workspace(folder, say), parse_environment_name(environment)
+    wanted = parse_version(version, workspace)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    if prefetch and not dry:
-        fetch(workspace, name, wanted, Ask(kubeconfig, despite, wait or WAIT_SECONDS, plain_http))
-    edited = stage_release(workspace, name, wanted, Writing(dry, remote, asked), swap)
-    show_edited(edited, form, dry=dry)
-    if wait is not None and not dry:
+    how = replace(how, asking=asked)
+
+    def act(here: Workspace) -> Edited:
+        if prefetch and not how.dry:
+            fetch(here, name, wanted, Ask(kubeconfig, despite, wait or WAIT_SECONDS, plain_http))
+        return stage_release(here, name, wanted, how, swap)
+
+    edited = started(workspace, how, act)
+    show_edited(edited, form, dry=how.dry)
+    if wait is not None and not how.dry:
         seconds = await_ready(workspace, name, staged_instances(again(workspace), name, wanted), asked)
         say(f"release {version} is ready in {environment}: {seconds:.1f} s")
-    if form == "text" and not dry:
+    if form == "text" and not how.dry:
         say(f"next: lockstep promote {environment} {version}{''.join(f' --swap {one}' for one in swap)}")
 
 
@@ -79,19 +75,21 @@ def stage(
 @writing
 @shared
 def promote(
-    environment: str, version: str, dry: bool, remote: str, form: str, folder: Path,
+    environment: str, version: str, how: Writing, form: str, folder: Path,
     *, swap: tuple[ComponentName, ...], wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
 ) -> None:  # fmt: skip
     """Move the front of ENVIRONMENT to the staged release VERSION, once its root has passed its gate."""
     from lockstep.verbs.promote import promote_release  # noqa: PLC0415
 
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
+    wanted = parse_version(version, workspace)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    edited = promote_release(workspace, name, parse_version(version), Writing(dry, remote, asked), swap)
-    show_edited(edited, form, dry=dry)
+    how = replace(how, asking=asked)
+    edited = started(workspace, how, lambda here: promote_release(here, name, wanted, how, swap))
+    show_edited(edited, form, dry=how.dry)
     if form == "text" and edited.commit:
         say(f"to take it back: lockstep rollback {environment}   (or: git revert {edited.commit[:10]})")
-    if wait is not None and not dry:
+    if wait is not None and not how.dry:
         _await_front(workspace, name, asked)
 
 
@@ -113,6 +111,12 @@ def _await_front(workspace: Workspace, name: EnvironmentName, asked: Asking | No
     "--to", "version", metavar="VERSION", help="The release to go back to; by default the one that served before."
 )
 @click.option(
+    "--from",
+    "source",
+    metavar="VERSION",
+    help="Only if this release serves; nothing is done where it has been taken back already. For what may run twice.",
+)
+@click.option(
     "--hold",
     metavar="REASON",
     default="",
@@ -125,24 +129,28 @@ def _await_front(workspace: Workspace, name: EnvironmentName, asked: Asking | No
 @writing
 @shared
 def rollback(
-    environment: str, version: str | None, hold: str, dry: bool, remote: str, form: str, folder: Path,
+    environment: str, version: str | None, source: str | None, hold: str, how: Writing, form: str, folder: Path,
     *, wait: int | None, despite: str, kubeconfig: str, plain_http: bool,
 ) -> None:  # fmt: skip
     """Take ENVIRONMENT back, as `git revert` of its last promote would. A retired release is restored first, in a
     commit of its own; with `--wait` the front moves once that is ready.
     """
-    from lockstep.verbs.rollback import roll_back  # noqa: PLC0415
+    from lockstep.verbs.rollback import Back, roll_back  # noqa: PLC0415
 
-    wanted = parse_version(version) if version else None
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
+    to, leaving = (parse_version(text, workspace) if text else None for text in (version, source))
+    back = Back(to, leaving, hold)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    done = roll_back(workspace, name, wanted, hold, Writing(dry, remote, asked))
+    how = replace(how, asking=asked)
+    done = started(workspace, how, lambda here: roll_back(here, name, back, how))
     if form == "json":
-        emit("rollback", {"edits": [edited_data(edited, dry=dry) for edited in done]})
+        emit("rollback", {"edits": [edited_data(edited, dry=how.dry) for edited in done]})
     else:
         for edited in done:
-            show_edited(edited, form, dry=dry)
-    if wait is not None and not dry:
+            show_edited(edited, form, dry=how.dry)
+        if not done:
+            say(f"release {leaving} is taken back in {environment} already: nothing to do")
+    if wait is not None and not how.dry:
         _await_front(workspace, name, asked)
 
 
@@ -160,7 +168,7 @@ def rollback(
 @writing
 @shared
 def retire(
-    environment: str, keep: tuple[str, ...], drop: tuple[str, ...], dry: bool, remote: str, form: str, folder: Path,
+    environment: str, keep: tuple[str, ...], drop: tuple[str, ...], how: Writing, form: str, folder: Path,
     *, despite: str, kubeconfig: str,
 ) -> None:  # fmt: skip
     """Delete from ENVIRONMENT every instance and gate that no kept release needs.
@@ -173,4 +181,6 @@ def retire(
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
     keeping = Keeping(tuple(map(parse_version, keep)), tuple(map(parse_version, drop)), time.time())
     asked = asking_of(workspace, name, Ask(kubeconfig, despite))
-    show_edited(retire_releases(workspace, name, keeping, Writing(dry, remote, asked)), form, dry=dry)
+    how = replace(how, asking=asked)
+    edited = started(workspace, how, lambda here: retire_releases(here, name, keeping, how))
+    show_edited(edited, form, dry=how.dry)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -47,16 +48,31 @@ def _formed(command: Command, *forms: str) -> Command:
 
 
 def writing(command: Command) -> Command:
-    """Adds the options of verbs that commit: `--dry-run` and `--push REMOTE`."""
-    dry = click.option("--dry-run", "dry", is_flag=True, help="Show the exact diff and commit nothing.")
+    """Adds the options of verbs that commit, which become one argument `how`: `--dry-run`, `--push REMOTE`, `--mr`."""
+
+    @functools.wraps(command)
+    def with_how(*arguments: Any, dry: bool, remote: str, proposes: bool, **options: Any) -> Any:
+        from lockstep.verbs.landing import Writing  # noqa: PLC0415
+
+        if proposes and not remote:
+            raise click.UsageError("--mr asks a remote for a merge request: say which, such as --push origin --mr")
+        if proposes and options.get("wait") is not None:
+            raise click.UsageError("--wait has nothing to wait for: a merge request (--mr) moves nothing until merged")
+        return command(*arguments, how=Writing(dry, remote, proposes=proposes), **options)
+
+    dry_run = click.option("--dry-run", "dry", is_flag=True, help="Show the exact diff and commit nothing.")
     push = click.option(
         "--push",
         "remote",
         metavar="REMOTE",
         default="",
-        help="Push the commit there before the local branch moves; a rejection changes nothing.",
+        help="Write to this remote: start from what it has, push before anything moves here, and start again if "
+        "somebody else was first.",
     )
-    return dry(push(command))
+    propose = click.option(
+        "--mr", "proposes", is_flag=True, help="With --push: to a branch of its own, as a merge request (GitLab)."
+    )
+    return dry_run(push(propose(cast("Command", with_how))))
 
 
 def asking(command: Command) -> Command:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockstep.cli.arguments import parse_environment_name
 from lockstep.cli.cluster import cluster_of, clustered
-from lockstep.cli.environments import parse_environment_name
 from lockstep.cli.output import emit, example, moment, paint, say, shared
 from lockstep.cli.sides import sides_data, sides_text
 from lockstep.core.names import EnvironmentName, digest_of

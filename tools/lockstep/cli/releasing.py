@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lockstep.cli.arguments import parse_version
-from lockstep.cli.output import asking, emit, example, paint, say, shared, show_edited, writing
+from lockstep.cli.arguments import parse_environment_name, parse_version
+from lockstep.cli.output import asking, edited_data, emit, example, paint, say, shared, show_edited, writing
 from lockstep.core.component import Component
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.names import ComponentName
@@ -20,7 +20,11 @@ from lockstep.verbs.plan import Planned, base_of, large_layers, plan_commit
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
+    from lockstep.core.version import Version
+    from lockstep.verbs.edit import Edited
+    from lockstep.verbs.landing import Writing
     from lockstep.verbs.release import Released
+    from lockstep.verbs.stores import Stores
 
 
 @click.command(epilog=example("lockstep plan", "lockstep plan v1.4.0 -o json"))
@@ -39,20 +43,21 @@ def plan(revision: str, form: str, folder: Path) -> None:
     _note_uncommitted(workspace.repository.uncommitted())
 
 
-@click.command(epilog=example("lockstep build"))
+@click.command(epilog=example("lockstep build", "lockstep build --push"))
 @click.argument("revision", default="HEAD")
+@click.option("--push", "pushes", is_flag=True, help="Into the registry of lockstep.yaml, not .lockstep/store.")
 @asking
 @shared
-def build(revision: str, form: str, folder: Path, *, plain_http: bool) -> None:
+def build(revision: str, form: str, folder: Path, *, pushes: bool, plain_http: bool) -> None:
     """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed.
 
     Where REVISION was released already, this brings back what its releases need and the store has lost, and their tags.
     """
     from lockstep.verbs.release import build_commit  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.stores import own_stores, registry_stores  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
-    stores = own_stores(workspace, plain_http=plain_http)
+    stores = (registry_stores if pushes else own_stores)(workspace, plain_http=plain_http)
     built = build_commit(workspace, _commit(workspace, revision), stores)
     if form == "json":
         emit("build", {"images": built})
@@ -61,32 +66,63 @@ def build(revision: str, form: str, folder: Path, *, plain_http: bool) -> None:
         print(f"{name:<16} {image}")
 
 
-@click.command(epilog=example("lockstep tag 1.4.0 && lockstep release 1.4.0"))
+@click.command(
+    epilog=example(
+        "lockstep tag 1.4.0 && lockstep release 1.4.0", "lockstep release 1.4.0 --stage staging --push origin"
+    )
+)
 @click.argument("version")
+@click.option(
+    "--stage", "environment", metavar="ENVIRONMENT", default="", help="Also stage it there, in a commit of its own."
+)
 @writing
 @asking
 @shared
-def release(version: str, dry: bool, remote: str, form: str, folder: Path, *, plain_http: bool) -> None:
-    """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml."""
-    from lockstep.verbs.edit import Writing  # noqa: PLC0415
-    from lockstep.verbs.release import release_version  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+def release(version: str, environment: str, how: Writing, form: str, folder: Path, *, plain_http: bool) -> None:
+    """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml.
+
+    Its images go to .lockstep/store. With --push they go to the registry that lockstep.yaml names, if it names one,
+    before the commit does; what is there is neither built nor sent again.
+    """
+    from lockstep.verbs.landing import started  # noqa: PLC0415
+    from lockstep.verbs.stores import stores_for  # noqa: PLC0415
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
-    stores = own_stores(workspace, plain_http=plain_http)
-    made = release_version(workspace, parse_version(version), stores, Writing(dry, remote))
+    wanted, stores = parse_version(version, workspace), stores_for(workspace, how.remote, plain_http=plain_http)
+
+    def act(here: Workspace) -> tuple[Released, Edited | None]:
+        return _released(here, wanted, environment, stores, how)
+
+    made, staged = started(workspace, how, act)
     _note_uncommitted(workspace.repository.uncommitted())
+    seconds = time.monotonic() - began
     if form == "json":
-        emit("release", _released_data(made, time.monotonic() - began, dry=dry))
+        beside = {"staged": edited_data(staged, dry=how.dry) if staged else None}
+        emit("release", _released_data(made, seconds, dry=how.dry) | beside)
         return
-    show_edited(made.edited, form, dry=dry)
-    if not dry:
+    show_edited(made.edited, form, dry=how.dry)
+    if made.edited.commit:
         print(
             f"{made.release.digest}  {len(made.release.components)} components, {len(made.built)} runtimes built, "
-            f"{amount(made.stored_bytes)} new, {time.monotonic() - began:.1f} s"
+            f"{amount(made.stored_bytes)} new, {seconds:.1f} s"
         )
-        print(f"next: lockstep stage {max(workspace.bundle.environments)} {version}")
+    if staged:
+        show_edited(staged, form, dry=how.dry)
+    elif not how.dry:
+        print(f"next: lockstep stage {max(workspace.bundle.environments)} {wanted}")
+
+
+def _released(
+    workspace: Workspace, version: Version, environment: str, stores: Stores, how: Writing
+) -> tuple[Released, Edited | None]:
+    from lockstep.verbs.deliver import deliver_release  # noqa: PLC0415
+    from lockstep.verbs.release import release_version  # noqa: PLC0415
+
+    if not environment:
+        return release_version(workspace, version, stores, how), None
+    done = deliver_release(workspace, version, parse_environment_name(environment), stores, how)
+    return done.released, done.staged
 
 
 def _commit(workspace: Workspace, revision: str) -> Any:

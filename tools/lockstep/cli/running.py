@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lockstep.cli.environments import parse_environment_name
+from lockstep.cli.arguments import parse_environment_name
 from lockstep.cli.output import example, paint, say, shared
 from lockstep.runner.ports import Event
 

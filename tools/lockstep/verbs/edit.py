@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lockstep.core.bindings import refuse_unfit
 from lockstep.core.compose import compose
@@ -13,10 +12,8 @@ from lockstep.core.environment import BINDINGS_FILE, Environment, Rendered, form
 from lockstep.core.flux import overlaid
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
+from lockstep.verbs.landing import Writing, write
 from lockstep.verbs.workspace import Workspace, below, templates_at
-
-if TYPE_CHECKING:
-    from lockstep.verbs.asking import Asking
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,6 @@ class Edited:
     commit: GitSha | None
     said: str
     versions: tuple[Version, ...] = ()
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How to write: not at all (`dry`), or also to a remote; and the cluster to ask before, if one is known."""
-
-    dry: bool = False
-    remote: str = ""
-    asking: Asking | None = None
 
 
 def render_release(workspace: Workspace, environment: Environment, version: Version) -> Rendered:
@@ -83,7 +71,7 @@ def write_environment(
     if not changes or writing.dry:
         return Edited(verb, old.name, changes, None, said, versions)
     words = {"Environment": old.name, **trailers, **(writing.asking.trailers if writing.asking else {})}
-    commit = workspace.write(changes, message(said, words), remote=writing.remote)
+    commit = write(workspace, changes, message(said, words), writing)
     return Edited(verb, old.name, changes, commit, said, versions)
 
 

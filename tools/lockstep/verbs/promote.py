@@ -10,7 +10,8 @@ from lockstep.core.names import ComponentName, EnvironmentName
 from lockstep.core.swap import Swap, standby_findings, swap_of, swapped
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
-from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
+from lockstep.verbs.edit import Edited, render_release, write_environment
+from lockstep.verbs.landing import Writing
 from lockstep.verbs.stage import refuse_unaccepted
 from lockstep.verbs.swap import say_cost
 from lockstep.verbs.workspace import Workspace

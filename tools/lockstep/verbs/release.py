@@ -19,9 +19,10 @@ from lockstep.core.release import Pinned, Release, format_release
 from lockstep.core.rules.image import Wanted, our_images
 from lockstep.core.version import Version
 from lockstep.verbs.build import build_image, build_weights
-from lockstep.verbs.edit import Edited, Writing, message
+from lockstep.verbs.edit import Edited, message
+from lockstep.verbs.landing import Writing, write
 from lockstep.verbs.pin import Images, compose_release, pin_component
-from lockstep.verbs.plan import Planned, candidate_of, plan_commit
+from lockstep.verbs.plan import Planned, candidate_of, large_layers, plan_commit
 from lockstep.verbs.runtime import Builds
 from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
@@ -47,7 +48,7 @@ class Released:
 
 
 def release_version(workspace: Workspace, version: Version, stores: Stores, writing: Writing) -> Released:
-    """The release of a tagged commit.
+    """The release of a tagged commit; without an edit where that very commit is released already.
 
     Args:
         workspace: Where.
@@ -62,16 +63,17 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
     """
     if not writing.dry:
         workspace.settle()
-    with workspace.using_store("lockstep release"):
-        return _released(workspace, version, stores, writing)
-
-
-def _released(workspace: Workspace, version: Version, stores: Stores, writing: Writing) -> Released:
     commit = tagged(workspace, version)
     planned = plan_commit(workspace, commit, below=version)
-    refuse_if(
-        version_findings(candidate_of(workspace, planned, version), planned.plan), f"{version} cannot be released"
-    )
+    if version in workspace.state.versions and (there := workspace.state.release(version)).commit == commit:
+        return Released(Edited("release", "", (), None, f"release {version}", (version,)), there, planned, (), 0)
+    found = version_findings(candidate_of(workspace, planned, version), planned.plan)
+    refuse_if([*found, *(large_layers(planned) if stores.is_remote else ())], f"{version} cannot be released")
+    with workspace.using_store("lockstep release"):
+        return _released(workspace, planned, version, stores, writing)
+
+
+def _released(workspace: Workspace, planned: Planned, version: Version, stores: Stores, writing: Writing) -> Released:
     builds = _builds(workspace, planned, stores)
     release = compose_release(builds.tree, planned, version, _pinned(builds, planned))
     edit = Edit(release_path(version), None, format_release(release).encode())
@@ -79,11 +81,8 @@ def _released(workspace: Workspace, version: Version, stores: Stores, writing: W
     committed = None
     if not writing.dry:
         _tag_images(our_images(release), stores)
-        committed = workspace.write(
-            (edit,),
-            message(said, {"Edit": "release", "Release": str(version), "Digest": release.digest}),
-            remote=writing.remote,
-        )
+        words = {"Edit": "release", "Release": str(version), "Digest": release.digest}
+        committed = write(workspace, (edit,), message(said, words), writing)
     return Released(
         Edited("release", "", (edit,), committed, said, (version,)),
         release,

@@ -13,7 +13,8 @@ from lockstep.core.history import Event, events, front_moves, never_served, prev
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.version import Version
 from lockstep.verbs.asking import Asking
-from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
+from lockstep.verbs.edit import Edited, render_release, write_environment
+from lockstep.verbs.landing import Writing
 from lockstep.verbs.workspace import Workspace
 
 

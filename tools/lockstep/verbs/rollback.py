@@ -4,7 +4,7 @@ does the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from lockstep.adapters.history import environment_commits
@@ -19,42 +19,57 @@ from lockstep.core.environment import (
     parse_environment,
 )
 from lockstep.core.errors import Finding, Refused
-from lockstep.core.history import Commit, events, front_moves, previous_root
+from lockstep.core.history import Commit, EditKind, Event, events, front_moves, previous_root
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.swap import Swap, swap_back, swapped
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
-from lockstep.verbs.edit import Edited, Writing, told, write_environment
+from lockstep.verbs.edit import Edited, told, write_environment
+from lockstep.verbs.landing import Writing, land
 from lockstep.verbs.swap import say_cost
 from lockstep.verbs.wait import await_ready
-from lockstep.verbs.workspace import Workspace, again, files_below
+from lockstep.verbs.workspace import Workspace, files_below
 
 
-def roll_back(
-    workspace: Workspace, name: EnvironmentName, to: Version | None, hold: str, writing: Writing
-) -> tuple[Edited, ...]:
+@dataclass(frozen=True)
+class Back:
+    """Which way back.
+
+    Args:
+        to: The release to go back to; None for the one that served before.
+        leaving: The release that must serve; None for whichever does.
+        hold: If not empty: why nothing may be promoted until a person removes hold.yaml.
+    """
+
+    to: Version | None = None
+    leaving: Version | None = None
+    hold: str = ""
+
+
+def roll_back(workspace: Workspace, name: EnvironmentName, back: Back, writing: Writing) -> tuple[Edited, ...]:
     """The commits that take an environment back: one, or two where the target was retired (restore, then move the
-    front).
+    front); none where the release to leave has been taken back already.
 
     What comes back are the bytes that Git has, not a new rendering, so ids and gates are those that served.
 
     Args:
         workspace: Where.
         name: The environment.
-        to: The release to go back to; None for the one that served before.
-        hold: If not empty: why nothing may be promoted until a person removes hold.yaml.
+        back: Which way.
         writing: Whether and where to.
 
     Raises:
-        Refused: nothing served before, or that release never did; or a killed run of the same command had done it; or
-            the cluster is not fit for it.
+        Refused: another release serves than the one to leave; nothing served before, or that release never did; a
+            killed run of the same command had done it; or the cluster is not fit for it.
     """
     if not writing.dry:
         settled = workspace.settle()
-        _refuse_twice(workspace, name, settled if to is None else None)
-    state = workspace.state
-    now = state.environment(name)
-    commit, root = _target(workspace, now, to)
+        _refuse_twice(workspace, name, None if back.to or back.leaving else settled)
+    now = workspace.state.environment(name)
+    history = events(environment_commits(workspace.repository, workspace.state.commit, name))
+    if back.leaving and _has_left(now, history, back.leaving):
+        return ()
+    commit, root = _target(now, history, back.to)
     then = parse_environment(name, files_below(workspace.repository.tree(commit), f"releases/{name}"))
     restored = _restored(now, then, root)
     done = []
@@ -62,16 +77,19 @@ def roll_back(
     swap = swap_back(restored, then, root)
     if restored == now or not _can_wait(writing):
         _refuse_unfit(workspace, restored, then, swap, writing)
+    start, writing = workspace, replace(writing, gathers=writing.proposes)
     if restored != now:
         done.append(write_environment(workspace, now, restored, {"Edit": "stage", **trailers}, writing))
-        workspace = replace(workspace) if writing.dry else again(workspace)
+        workspace = workspace.at(done[0].commit or workspace.state.commit)
         restored = told(workspace, restored)
         if _can_wait(writing):
             serves = now.front.serves if now.front else ()
             await_ready(workspace, name, set(restored.closure(root)) - set(serves), writing.asking)
             _refuse_unfit(workspace, restored, then, swap, writing)
-    moved = swapped(_moved(restored, then, root, hold), swap)
+    moved = swapped(_moved(restored, then, root, back.hold), swap)
     done.append(write_environment(workspace, restored, moved, {"Edit": "rollback", **trailers}, writing))
+    if writing.proposes and (last := done[-1]).commit:
+        land(start, last.commit, writing, last.said)
     return tuple(done)
 
 
@@ -84,9 +102,27 @@ def _refuse_twice(workspace: Workspace, name: EnvironmentName, settled: GitSha |
         raise Refused("it is rolled back already", [Finding("rollback/done", where, what, fix)])
 
 
-def _target(workspace: Workspace, now: Environment, to: Version | None) -> tuple[GitSha, InstanceId]:
+def _has_left(now: Environment, history: tuple[Event, ...], leaving: Version) -> bool:
+    """Whether the front's last move took a release back; False if it serves.
+
+    Raises:
+        Refused: neither.
+    """
+    serves = now.front.release if now.front else None
+    if serves == leaving:
+        return False
+    moves = [event for event in history if event.kind in {EditKind.PROMOTE, EditKind.ROLLBACK}]
+    before = moves[-1].commit.front_before if moves and moves[-1].kind is EditKind.ROLLBACK else None
+    if before and before[1] == leaving:
+        return True
+    what = f"{serves or 'nothing'} serves in {now.name}, not {leaving}"
+    fix = f"lockstep rollback {now.name} --from {serves}" if serves else f"lockstep status {now.name}"
+    where = f"releases/{now.name}/{FRONT_FILE}"
+    raise Refused(f"{leaving} cannot be taken back", [Finding("rollback/from", where, what, fix)])
+
+
+def _target(now: Environment, history: tuple[Event, ...], to: Version | None) -> tuple[GitSha, InstanceId]:
     """The newest commit at which the wanted release served, and its root."""
-    history = events(environment_commits(workspace.repository, workspace.state.commit, now.name))
     moves = front_moves(history)
     serving = now.front.root if now.front else None
     back = previous_root(history)

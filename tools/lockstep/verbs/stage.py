@@ -11,7 +11,8 @@ from lockstep.core.release import Release
 from lockstep.core.swap import staged_for, swap_of
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
-from lockstep.verbs.edit import Edited, Writing, render_release, write_environment
+from lockstep.verbs.edit import Edited, render_release, write_environment
+from lockstep.verbs.landing import Writing
 from lockstep.verbs.workspace import Workspace
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockstep.core.bundle import Platform
+from lockstep.core.bundle import OWN_STORE, Platform
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import Store
@@ -29,12 +29,14 @@ class Stores:
         builder: Makes runtimes into a store.
         at: A repository of some registry, by its full name.
         progress: Told of bytes that arrive in registries.
+        is_remote: Whether `of` is the registry that lockstep.yaml names, so that all that is made is there at once.
     """
 
     of: Callable[[str], Store]
     builder: Callable[[Store], RuntimeBuilder]
     at: Callable[[str], Store]
     progress: Progress
+    is_remote: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,21 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
         at=lambda name: registries().at(name),
         progress=progress,
     )
+
+
+def registry_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
+    """The same with the registry that lockstep.yaml names in the place of the embedded store: what is made goes there
+    as soon as it is made, and what is there is not made again.
+
+    Raises:
+        UsageError: it names none.
+    """
+    own, registry = own_stores(workspace, plain_http=plain_http), workspace.registry
+    return replace(own, of=lambda repository: own.at(f"{registry}/{repository}"), is_remote=True)
+
+
+def stores_for(workspace: Workspace, remote: str, *, plain_http: bool = False) -> Stores:
+    """Where the images of a commit go that a remote is to have: to the registry, if there is one."""
+    if remote and workspace.bundle.registry.partition("/")[0] != OWN_STORE:
+        return registry_stores(workspace, plain_http=plain_http)
+    return own_stores(workspace, plain_http=plain_http)

@@ -42,11 +42,13 @@ class Workspace:
         folder: The bundle's folder (with lockstep.yaml).
         repository: Its repository, with the folder as prefix.
         say: Where progress goes.
+        start: The commit whose releases count; None for the newest of the branch of releases here.
     """
 
     folder: Path
     repository: Repository
     say: Say = silent
+    start: GitSha | None = None
 
     @property
     def local(self) -> Path:
@@ -95,9 +97,9 @@ class Workspace:
 
     @cached_property
     def state(self) -> StateTree:
-        """The branch of releases as it is now."""
+        """The branch of releases as it is now, or as it is at `start`."""
         name = self.bundle.state.branch
-        tip = self.repository.branch(name)
+        tip = self.start or self.repository.branch(name)
         if tip is None:
             raise UsageError(
                 f"there is no branch `{name}`, where lockstep.yaml says that releases live",
@@ -106,17 +108,18 @@ class Workspace:
             )
         return StateTree(self.repository.tree(tip), self.bundle)
 
+    @property
+    def branch(self) -> Branch:
+        """The branch of releases in this clone."""
+        return Branch(self.repository, self.bundle.state.branch)
+
     def settle(self) -> GitSha | None:
         """The commit that an earlier run was killed after, once the working copy follows it; None if there was none."""
-        return Branch(self.repository, self.bundle.state.branch).finish()
+        return self.branch.finish()
 
-    def write(self, edits: tuple[Edit, ...], message: str, *, remote: str = "") -> GitSha:
-        """The commit of some edits on the branch of releases, if it is still where `state` saw it.
-
-        Raises:
-            Conflict: it is not.
-        """
-        return Branch(self.repository, self.bundle.state.branch, remote).commit(edits, message, self.state.commit)
+    def at(self, commit: GitSha) -> Workspace:
+        """The same place, with the releases of a commit."""
+        return Workspace(self.folder, self.repository, self.say, commit)
 
 
 @dataclass(frozen=True)
