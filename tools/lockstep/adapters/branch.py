@@ -33,16 +33,16 @@ class Branch:
 
     Args:
         repository: Where it is.
-        name: Such as main.
+        ref: Its full name, such as refs/heads/main.
     """
 
     repository: Repository
-    name: str
+    ref: str
 
     @property
-    def ref(self) -> str:
-        """Its full name."""
-        return f"refs/heads/{self.name}"
+    def name(self) -> str:
+        """Such as main."""
+        return self.ref.split("/", 2)[2]
 
     def commit(self, edits: Sequence[Edit], message: str, parent: GitSha) -> GitSha:
         """A new commit on the branch with these edits (paths in the bundle); the branch must still be at `parent`.
@@ -105,9 +105,9 @@ class Branch:
     def _followed(self) -> GitSha | None:
         if not self._note.exists():
             return None
-        name, old, new = files.read(self._note).decode().split()
-        at = self.repository.resolve(f"refs/heads/{name}")
-        if at == new and self.repository.current_branch == name and not self._is_bare():
+        ref, old, new = files.read(self._note).decode().split()
+        at = self.repository.resolve(ref)
+        if at == new and f"refs/heads/{self.repository.current_branch}" == ref and not self._is_bare():
             self._follow(old, new)
         files.remove(self._note)
         return at if at == new else None
@@ -151,7 +151,7 @@ class Branch:
         return f"M 100644 inline {path}\ndata {len(edit.new)}\n".encode() + edit.new + b"\n"
 
     def _moved(self, parent: GitSha, new: GitSha) -> None:
-        files.write(self._note, f"{self.name}\n{parent}\n{new}\n".encode())
+        files.write(self._note, f"{self.ref}\n{parent}\n{new}\n".encode())
         local = self.repository.resolve(self.ref)
         expected = parent if local is not None else _ZERO
         output = self.repository.ask("update-ref", "-m", "lockstep", self.ref, new, expected)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import Repository
 from lockstep.core.errors import Conflict, OutsideError, UsageError
 from lockstep.core.names import GitSha
@@ -21,12 +23,17 @@ class Upstream:
     Args:
         repository: The clone.
         remote: Name or address of the remote.
-        name: The branch, such as main.
+        branch: What follows it in this clone.
     """
 
     repository: Repository
     remote: str
-    name: str
+    branch: Branch
+
+    @property
+    def name(self) -> str:
+        """The branch, such as main."""
+        return self.branch.name
 
     @property
     def where(self) -> str:
@@ -40,13 +47,13 @@ class Upstream:
             UsageError: each has commits that the other lacks; or neither exists.
             OutsideError: the remote cannot be asked.
         """
-        here, there = self.repository.resolve(f"refs/heads/{self.name}"), self._fetched()
+        here, there = self.repository.resolve(self.branch.ref), self._fetched()
         if there is None or (here and self.repository.is_ancestor(there, here)):
             if here is None:
                 raise UsageError(
                     f"neither {self.remote} nor this clone has a branch `{self.name}`",
                     where=self.where,
-                    fix=f"git branch {self.name}, or correct `state: {{branch: …}}` in lockstep.yaml",
+                    fix="give it a first commit (a README), or correct `state:` in lockstep.yaml",
                 )
             return here
         if here is None or self.repository.is_ancestor(here, there):
@@ -57,6 +64,24 @@ class Upstream:
             where=self.where,
             fix=f"{shallow}git pull --rebase {self.remote} {self.name}, then the same command again",
         )
+
+    def seen(self, say: Callable[[str], None]) -> GitSha:
+        """The newest commit, which this clone's branch is at now; where the remote cannot be asked, the last one seen.
+
+        Raises:
+            OutsideError: it cannot be asked, and never could.
+        """
+        last = self.repository.resolve(self.branch.ref)
+        try:
+            tip = self.start()
+        except OutsideError as error:
+            if last is None:
+                raise
+            say(f"note: {error.what}; what was seen last counts: {last[:10]}")
+            return last
+        if tip != last:
+            self.repository.git("update-ref", self.branch.ref, tip)
+        return tip
 
     def _fetched(self) -> GitSha | None:
         """The remote's commit, once this clone has it; None if there is no such branch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from lockstep.cli.arguments import parse_environment_name, parse_version
 from lockstep.cli.cluster import WAIT_SECONDS, Ask, asking_of, clustered, fetch, preflighted, swapping, waiting
 from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.core.names import ComponentName, EnvironmentName
-from lockstep.verbs.landing import Writing, started
+from lockstep.verbs.landing import Writing, aimed, started
 from lockstep.verbs.workspace import Workspace, again, open_workspace
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def stage(
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
     wanted = parse_version(version, workspace)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    how = replace(how, asking=asked)
+    how = aimed(workspace, how, asked)
 
     def act(here: Workspace) -> Edited:
         if prefetch and not how.dry:
@@ -84,7 +83,7 @@ def promote(
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
     wanted = parse_version(version, workspace)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    how = replace(how, asking=asked)
+    how = aimed(workspace, how, asked)
     edited = started(workspace, how, lambda here: promote_release(here, name, wanted, how, swap))
     show_edited(edited, form, dry=how.dry)
     if form == "text" and edited.commit:
@@ -141,7 +140,7 @@ def rollback(
     to, leaving = (parse_version(text, workspace) if text else None for text in (version, source))
     back = Back(to, leaving, hold)
     asked = asking_of(workspace, name, Ask(kubeconfig, despite, wait, plain_http))
-    how = replace(how, asking=asked)
+    how = aimed(workspace, how, asked)
     done = started(workspace, how, lambda here: roll_back(here, name, back, how))
     if form == "json":
         emit("rollback", {"edits": [edited_data(edited, dry=how.dry) for edited in done]})
@@ -181,6 +180,6 @@ def retire(
     workspace, name = open_workspace(folder, say), parse_environment_name(environment)
     keeping = Keeping(tuple(map(parse_version, keep)), tuple(map(parse_version, drop)), time.time())
     asked = asking_of(workspace, name, Ask(kubeconfig, despite))
-    how = replace(how, asking=asked)
+    how = aimed(workspace, how, asked)
     edited = started(workspace, how, lambda here: retire_releases(here, name, keeping, how))
     show_edited(edited, form, dry=how.dry)

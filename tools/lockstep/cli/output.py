@@ -54,8 +54,6 @@ def writing(command: Command) -> Command:
     def with_how(*arguments: Any, dry: bool, remote: str, proposes: bool, **options: Any) -> Any:
         from lockstep.verbs.landing import Writing  # noqa: PLC0415
 
-        if proposes and not remote:
-            raise click.UsageError("--mr asks a remote for a merge request: say which, such as --push origin --mr")
         if proposes and options.get("wait") is not None:
             raise click.UsageError("--wait has nothing to wait for: a merge request (--mr) moves nothing until merged")
         return command(*arguments, how=Writing(dry, remote, proposes=proposes), **options)

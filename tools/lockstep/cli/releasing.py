@@ -84,11 +84,12 @@ def release(version: str, environment: str, how: Writing, form: str, folder: Pat
     Its images go to .lockstep/store. With --push they go to the registry that lockstep.yaml names, if it names one,
     before the commit does; what is there is neither built nor sent again.
     """
-    from lockstep.verbs.landing import started  # noqa: PLC0415
+    from lockstep.verbs.landing import aimed, started  # noqa: PLC0415
     from lockstep.verbs.stores import stores_for  # noqa: PLC0415
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
+    how = aimed(workspace, how)
     wanted, stores = parse_version(version, workspace), stores_for(workspace, how.remote, plain_http=plain_http)
 
     def act(here: Workspace) -> tuple[Released, Edited | None]:

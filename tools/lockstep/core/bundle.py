@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from lockstep.core.cluster.quantity import thousandths
 from lockstep.core.component import Component, Kind
@@ -18,6 +19,15 @@ from lockstep.core.retention import Retention
 from lockstep.core.version import Version
 
 OWN_STORE = "lockstep.local"  # the registry's host that means the store in .lockstep
+
+
+def _address(text: str) -> str:
+    """An address of a Git repository that may stand in Git itself."""
+    if re.search(r"://[^/@]*:[^/@]*@", text):
+        raise ValueError("there is a password in the address; leave it out, and give it to Git: git help credentials")
+    if text.startswith("-") or re.search(r"\s", text):
+        raise ValueError(f"{text!r} is no address; a good one: git@git.example.org:team/releases.git")
+    return text
 
 
 class Platform(Value):
@@ -70,6 +80,10 @@ class State(Value):
     """Where releases/ lives."""
 
     branch: str = Field(default="main", description="the branch that holds releases/")
+    repository: Annotated[str, AfterValidator(_address)] = Field(
+        default="",
+        description="address of a Git repository of its own that holds it, without a password; this one, if not given",
+    )
 
 
 class Pin(Value):

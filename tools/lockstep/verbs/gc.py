@@ -164,7 +164,7 @@ def _current(workspace: Workspace) -> tuple[str, ...]:
         Refused: it does not.
     """
     branch, repository = workspace.bundle.state.branch, workspace.repository
-    remote = repository.remote_of(branch)
+    remote = workspace.bundle.state.repository or repository.remote_of(branch)
     if not remote:
         return (f"this repository has no remote: its branch {branch} is taken for all that is known",)
     there = repository.remote_tip(remote, branch)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from lockstep.adapters.upstream import Upstream
 from lockstep.core.edits import Edit
-from lockstep.core.errors import Conflict
+from lockstep.core.errors import Conflict, UsageError
 from lockstep.core.names import GitSha
 from lockstep.verbs.workspace import Workspace
 
@@ -44,6 +43,14 @@ class Writing:
     gathers: bool = False
 
 
+def aimed(workspace: Workspace, writing: Writing, asking: Asking | None = None) -> Writing:
+    """How to write here: releases that live in a repository of their own are written there and nowhere else."""
+    remote = workspace.bundle.state.repository or writing.remote
+    if writing.proposes and not remote:
+        raise UsageError("--mr asks a remote for a merge request", where="--mr", fix="say which: --push origin --mr")
+    return replace(writing, remote=remote, asking=asking)
+
+
 def started(workspace: Workspace, writing: Writing, act: Callable[[Workspace], T]) -> T:
     """What `act` gives, done where the remote's branch is now, if there is a remote; again when somebody else was
     first.
@@ -64,7 +71,7 @@ def started(workspace: Workspace, writing: Writing, act: Callable[[Workspace], T
 
 def _from_there(workspace: Workspace, writing: Writing, act: Callable[[Workspace], T]) -> T:
     """What `act` gives; where it had nothing to write, this clone's branch catches up all the same."""
-    start = _upstream(workspace, writing).start()
+    start = workspace.upstream(writing.remote).start()
     done = act(workspace.at(start))
     here = workspace.repository.resolve(workspace.branch.ref)
     if not writing.dry and here and here != start and workspace.repository.is_ancestor(here, start):
@@ -94,7 +101,7 @@ def land(workspace: Workspace, new: GitSha, writing: Writing, title: str) -> Non
     Raises:
         Conflict: somebody else moved the branch first; nothing was written.
     """
-    upstream = _upstream(workspace, writing)
+    upstream = workspace.upstream(writing.remote)
     if writing.proposes:
         branch = f"lockstep/{re.sub('[^A-Za-z0-9.]+', '-', title)}"
         upstream.propose(new, branch, title)
@@ -102,7 +109,3 @@ def land(workspace: Workspace, new: GitSha, writing: Writing, title: str) -> Non
         return
     upstream.push(new)
     workspace.branch.follow(workspace.state.commit, new)
-
-
-def _upstream(workspace: Workspace, writing: Writing) -> Upstream:
-    return Upstream(workspace.repository, writing.remote, workspace.bundle.state.branch)

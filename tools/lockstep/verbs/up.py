@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockstep.adapters import process
+from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import Repository
 from lockstep.core.errors import OutsideError
 from lockstep.core.names import EnvironmentName, GitOid, GitSha, ImageRef
@@ -31,13 +32,13 @@ class Commits:
     """
 
     repository: Repository
-    branch: str
+    branch: Branch
     environment: EnvironmentName
     blobs: dict[GitOid, bytes] = field(default_factory=dict)
 
     def head(self) -> GitSha | None:
         """The newest commit of the branch of releases."""
-        return self.repository.branch(self.branch)
+        return self.repository.resolve(self.branch.ref) or self.repository.branch(self.branch.name)
 
     def files(self, sha: GitSha) -> Mapping[str, bytes]:
         """Every file of releases/<env>/ at a commit, by path below it."""
@@ -88,5 +89,5 @@ def run_environment(workspace: Workspace, name: EnvironmentName, port: int, list
         OutsideError: another runner runs it, or the port is taken.
     """
     workspace.state.environment(name)
-    commits = Commits(workspace.repository, workspace.bundle.state.branch, name)
+    commits = Commits(workspace.repository, workspace.branch, name)
     up(Options(name, workspace.local, port), commits, image_folders(workspace), listener)

@@ -129,7 +129,7 @@ def _traced(workspace: Workspace, facts: Facts) -> Facts:
         if change.status != "A":
             touched.setdefault(change.path.split("/")[1], []).append(change.commit)
     chart: dict[str, set[GitOid]] = {}
-    for change in _changes(repository, tip, "", CHART):
+    for change in _changes(repository, workspace.state.charts.commit, "", CHART):
         if change.status != "D":
             chart.setdefault(change.path.removeprefix(f"{CHART}/"), set()).add(change.oid)
     prefix = f"refs/tags/{facts.bundle.tag_prefix}"

@@ -12,6 +12,7 @@ from typing import Protocol
 from lockstep.adapters import files
 from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repository
+from lockstep.adapters.upstream import Upstream
 from lockstep.core.bundle import OWN_STORE, Bundle
 from lockstep.core.edits import Edit
 from lockstep.core.environment import Environment, Files, parse_environment
@@ -20,6 +21,8 @@ from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.release import Release, parse_release
 from lockstep.core.source import CHART, TEMPLATES, load_bundle
 from lockstep.core.version import Version
+
+_SEEN = "refs/lockstep-state"
 
 
 class Say(Protocol):
@@ -99,6 +102,9 @@ class Workspace:
     def state(self) -> StateTree:
         """The branch of releases as it is now, or as it is at `start`."""
         name = self.bundle.state.branch
+        if self.bundle.state.repository:
+            seen = self.start or self.upstream(self.bundle.state.repository).seen(self.say)
+            return StateTree(self.repository.tree(seen), self.bundle, self._head)
         tip = self.start or self.repository.branch(name)
         if tip is None:
             raise UsageError(
@@ -109,9 +115,18 @@ class Workspace:
         return StateTree(self.repository.tree(tip), self.bundle)
 
     @property
+    def _head(self) -> GitTree:
+        return self.repository.tree(GitSha(self.repository.resolve("HEAD") or ""))
+
+    @property
     def branch(self) -> Branch:
-        """The branch of releases in this clone."""
-        return Branch(self.repository, self.bundle.state.branch)
+        """The branch of releases in this clone; of a repository of their own under a name that nobody checks out."""
+        state = self.bundle.state
+        return Branch(self.repository, f"{_SEEN if state.repository else 'refs/heads'}/{state.branch}")
+
+    def upstream(self, remote: str) -> Upstream:
+        """The same branch of a remote."""
+        return Upstream(self.repository, remote, self.branch)
 
     def settle(self) -> GitSha | None:
         """The commit that an earlier run was killed after, once the working copy follows it; None if there was none."""
@@ -128,6 +143,12 @@ class StateTree:
 
     tree: GitTree
     bundle: Bundle
+    source: GitTree | None = None
+
+    @property
+    def charts(self) -> GitTree:
+        """Where charts/environment is: beside releases/, unless that lives elsewhere."""
+        return self.source or self.tree
 
     @property
     def commit(self) -> GitSha:
@@ -190,7 +211,7 @@ class StateTree:
 
     def chart(self) -> Files:
         """The files of charts/environment by path below it."""
-        return files_below(self.tree, CHART)
+        return files_below(self.charts, CHART)
 
 
 def _version(name: str) -> Version:
