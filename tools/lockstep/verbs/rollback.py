@@ -148,7 +148,8 @@ def _why_not(now: Environment, moves: tuple[Commit, ...], to: Version | None) ->
 
 
 def _fix(now: Environment, moves: tuple[Commit, ...]) -> str:
-    served = sorted({move.front[1] for move in moves if move.front})
+    serves = now.front.release if now.front else None
+    served = sorted({move.front[1] for move in moves if move.front} - {serves})
     return (
         "choose one of: " + ", ".join(str(version) for version in served)
         if served
