@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fake_gitlab import JOB, FakeGitlab, serving_gitlab
 from fakes import FakeRegistry, serving
 from lockstep.core.names import Digest
 from lockstep.oci.image import parse_manifest
@@ -34,6 +35,7 @@ DONE = (
     "there is a tag v1.2.0 already; it names HEAD",
 )  # fmt: skip
 UNFINISHED = ".lockstep-part-"
+FORGE = FakeGitlab()
 _NAME = "org.opencontainers.image.ref.name"
 
 
@@ -176,6 +178,7 @@ def state_of(folder: Path, registry: FakeRegistry) -> dict[str, Any]:
         "unfinished": [str(path.relative_to(folder)) for path in folder.rglob(f"{UNFINISHED}*")],
         "note": (folder / ".git/lockstep-move").exists(),
         "registry": (registry.tags, {name: sorted(blobs) for name, blobs in registry.blobs.items()}),
+        "pages": {tag: page["description"] for tag, page in FORGE.releases.items()},
         "remembered": [path.name for path in _files(folder / ".lockstep/cache/uploads") if path.suffix == ".json"],
     }
 
@@ -217,6 +220,7 @@ def _check(source: Path, folder: Path, words: list[str], step: int, registry: Fa
     """Whether the run was killed, and what is wrong after it and its rerun, but for the state in the end."""
     shutil.copytree(source, folder, symlinks=True)
     vars(registry).update(vars(FakeRegistry(page=1000)))
+    FORGE.releases.clear()
     was, lost = Tiny(folder).git("rev-parse", "main"), _lost(folder)
     code, errors = in_child(folder, words, _killer(step))
     killed = code == -signal.SIGKILL
@@ -250,6 +254,13 @@ def _drive(source: Path, work: Path, words: list[str], registry: FakeRegistry) -
     return {"steps": steps, "chosen": chosen(steps), "killed": killed, "problems": problems}
 
 
+def _with_forge(source: Path, api: str) -> None:
+    """As in a job of a pipeline of a project to which everything was pushed."""
+    os.environ.update(CI_API_V4_URL=api, CI_PROJECT_ID="42", CI_JOB_TOKEN=JOB)
+    tags = Tiny(source).git("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/tags").splitlines()
+    FORGE.tags = dict(line.split(" ") for line in tags)
+
+
 def _with_registry(source: Path, host: str) -> None:
     tiny = Tiny(source)
     tiny.replace("lockstep.yaml", "lockstep.local/tiny", f"{host}/team/tiny")
@@ -259,12 +270,15 @@ def _with_registry(source: Path, host: str) -> None:
 if __name__ == "__main__":
     import lockstep.cli.carrying
     import lockstep.cli.environments
+    import lockstep.cli.forging
     import lockstep.cli.releasing
     import lockstep.cli.verifying
     import lockstep.cli.weights
     import lockstep.oci.registry
+    import lockstep.verbs.announce
     import lockstep.verbs.deliver
     import lockstep.verbs.export
+    import lockstep.verbs.forge
     import lockstep.verbs.gc
     import lockstep.verbs.import_
     import lockstep.verbs.promote
@@ -278,7 +292,8 @@ if __name__ == "__main__":
     import lockstep.verbs.weights  # noqa: F401 - a fork finds them imported
 
     REGISTRY = FakeRegistry(page=1000)
-    with serving(REGISTRY) as HOST:
+    with serving(REGISTRY) as HOST, serving_gitlab(FORGE) as API:
+        _with_forge(Path(sys.argv[1]), API)
         if {"push", "--push"} & set(sys.argv):
             _with_registry(Path(sys.argv[1]), HOST)
         json.dump(_drive(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:], REGISTRY), sys.stdout)

@@ -24,6 +24,7 @@ VERBS = {
     "restore": (["rollback", "staging", "--to", "1.0.0"], 14),
     "lock": (["weights", "lock", "--store"], 6),
     "push": (["push", "1.1.0", "--jobs", "1"], 20),
+    "announce": (["announce", "v1.1.0"], 1),
     "export": (["export", "1.1.0", "release.tar"], 2),
     "gc": (["gc", "--delete", "--days", "0"], 4),
     "import": (["import", "carried.tar"], 30),
@@ -41,7 +42,7 @@ def set_scenes(folder: Path) -> None:
 
 
 def _grow(tiny: Tiny, folder: Path) -> None:
-    for verb in ("rollback", "retire", "push", "export", "lock", "import", "changelog"):
+    for verb in ("rollback", "retire", "push", "export", "lock", "import", "changelog", "announce"):
         tiny.copy(folder / verb)
     _lose(Tiny(folder / "lock"), folder)
     _litter(tiny.copy(folder / "gc"))

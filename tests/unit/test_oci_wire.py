@@ -35,6 +35,14 @@ def test_a_login_stays_with_scheme_host_and_port(location, kept):
     assert (origin(moved.url) == origin(BASE)) is kept
 
 
+@pytest.mark.parametrize("name", ["PRIVATE-TOKEN", "job-token"])
+def test_a_token_of_a_forge_stays_there_as_well(name):
+    request = Request("GET", BASE, {name: "x"})
+
+    assert request.moved("/v2/y").headers == {name: "x"}
+    assert request.moved("https://b.a.example/v2/x").headers == {}
+
+
 def test_a_login_that_was_left_behind_does_not_come_back():
     request = Request("GET", BASE, {"authorization": "Basic x"})
 

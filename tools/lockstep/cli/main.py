@@ -35,6 +35,7 @@ COMMANDS = {
     "history": ("lockstep.cli.reading", "Show every edit of an environment."),
     "diff": ("lockstep.cli.notes", "Show what differs between two releases."),
     "changelog": ("lockstep.cli.notes", "Show what releases did, or write CHANGELOG.md."),
+    "announce": ("lockstep.cli.forging", "Write the notes of a release on its page in GitLab."),
     "trace": ("lockstep.cli.reading", "Show which release, weights, prompts and source made an instance."),
     "gc": ("lockstep.cli.collecting", "Delete images that no release and no environment needs."),
     "verify": ("lockstep.cli.verifying", "Re-check releases and environments from files and store alone."),

@@ -36,6 +36,11 @@ from lockstep.oci.patience import Asked, Patience
 CERTIFICATES = Path("/etc/docker/certs.d")  # dockerd(8), "Certificates": <host:port>/*.crt are authorities
 AGAIN = "run the same command again: what is there is not sent twice"
 _TIMEOUT = urllib3.Timeout(connect=10, read=300)  # seconds; a registry hashes a large blob before it answers
+_LOGINS = {
+    "authorization",
+    "private-token",
+    "job-token",
+}  # the last two: GitLab's documentation, api/rest/authentication
 _REDIRECTS = 5  # many registries keep blobs elsewhere
 _CONNECTIONS = 16  # kept open per host
 
@@ -80,7 +85,7 @@ class Request:
         """The same request for where it was sent on to; a login does not leave the place it was for."""
         url = urljoin(self.url, location)
         is_own = origin(url) == origin(self.url)
-        kept = {name: value for name, value in self.headers.items() if is_own or name.lower() != "authorization"}
+        kept = {name: value for name, value in self.headers.items() if is_own or name.lower() not in _LOGINS}
         return replace(self, url=url, headers=kept)
 
 
