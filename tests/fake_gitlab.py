@@ -164,3 +164,28 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+def well_set(**changed: Any) -> FakeGitlab:
+    """A project that is set as the tiny bundle needs it, with the answers that GitLab's documentation shows."""
+    roles, key = {"id": 1, "access_level": 40, "user_id": None, "group_id": None}, {"id": 2, "deploy_key_id": 1}
+    hook = {"id": 1, "url": "https://cd.example.org/api/webhook", "push_events": True, "push_events_branch_filter": ""}
+    lists = {
+        "protected_branches": [
+            {"name": "release/*", "push_access_levels": [{"access_level": 30}], "allow_force_push": True},
+            {"name": "main", "push_access_levels": [roles, {**roles, **key}], "merge_access_levels": [roles],
+             "allow_force_push": False, "code_owner_approval_required": True},
+        ],
+        "protected_tags": [{"name": "v*", "create_access_levels": [roles]}],
+        "protected_environments": [{"name": "production", "deploy_access_levels": [{**roles, "group_id": 7}]}],
+        "variables": [{"key": "LOCKSTEP_GIT_TOKEN", "value": "glpat-pushes", "protected": True, "masked": True}],
+        "hooks": [{**hook, "enable_ssl_verification": True, "alert_status": "executable", "disabled_until": None}],
+        "registry/protection/tag/rules": [
+            {"tag_name_pattern": "^(release|copier)-", "minimum_access_level_for_push": None}
+        ],
+    }  # fmt: skip
+    project = {
+        "merge_method": "ff", "squash_option": "default_off", "only_allow_merge_if_pipeline_succeeds": True,
+        "allow_merge_on_skipped_pipeline": None, "ci_push_repository_for_job_token_allowed": False,
+    }  # fmt: skip
+    return FakeGitlab(lists=lists, project=project, **changed)

@@ -27,10 +27,12 @@ def test_docs_list_every_rule_of_the_code_and_no_other():
 
 
 def test_docs_list_each_rule_once_sorted():
-    verified, refused = DOCS.split("## What is refused before")
+    verified, rest = DOCS.split("## What is refused before")
+    refused, asked = rest.split("## What doctor asks")
 
     assert listed(verified) == sorted(RULES)
     assert listed(refused) == sorted(set(listed(refused)))
+    assert listed(asked) == sorted(given(PACKAGE / "core" / "doctor"))
 
 
 def test_rules_of_verify_are_those_that_its_code_gives():

@@ -61,6 +61,13 @@ def local_remote(config: Config, pointer: Pointer) -> Path | None:
     return (config.folder / url).resolve() if url and "://" not in url else None
 
 
+def remotes_elsewhere(folder: Path) -> tuple[str, ...]:
+    """Names of the remotes that are no folders of this machine, which DVC alone can read; `folder`: the bundle's."""
+    repository = repository_of(folder)
+    found = read_config(repository).remotes if repository else {}
+    return tuple(sorted(name for name, url in found.items() if "://" in url.removeprefix("file://")))
+
+
 def object_in(base: Path, name: str) -> Path:
     """Where a cache or a remote has the object of an md5 (a list's with `.dir`)."""
     return base / "files" / "md5" / name[:2] / name[2:]

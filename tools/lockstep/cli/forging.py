@@ -1,20 +1,22 @@
-"""announce: what the forge is told."""
+"""announce, doctor: what the forge is told, and what it tells."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lockstep.cli.arguments import parse_version
-from lockstep.cli.output import asking, diff_lines, emit, example, say, shared
+from lockstep.cli.output import asking, diff_lines, emit, example, paint, say, shared
 from lockstep.verbs.workspace import open_workspace
 
 if TYPE_CHECKING:
     from lockstep.verbs.announce import Announced
+    from lockstep.verbs.doctor import Diagnosed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,3 +71,65 @@ def _show(announced: Announced) -> None:
 def _data(announced: Announced) -> dict[str, Any]:
     found = {"tag": announced.tag, "done": announced.done, "page": announced.page or None}
     return {**found, "before": announced.before, "notes": announced.text}
+
+
+@click.command(
+    epilog=example(
+        "lockstep doctor", "lockstep doctor --strict -o json | jq '.checks[] | select(.outcome != \"fine\")'"
+    )
+)
+@click.option("--strict", is_flag=True, help="What cannot be told is as bad as a finding.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Write one tag twice into the repository `lockstep-doctor` of the registry, to see whether it keeps tags; and "
+    "take it away again.",
+)
+@forging
+@asking
+@shared
+def doctor(strict: bool, probe: bool, address: str, form: str, folder: Path, *, plain_http: bool) -> int:
+    """Check what only settings can give: protections of branch, tags and environments, owners, variables, webhooks,
+    immutable tags of images, and this machine; each with the setting to change. Nothing is changed.
+
+    What cannot be told (no token, no right, another tier of GitLab) is said, and is never taken for fine. Settings are
+    read with LOCKSTEP_GITLAB_TOKEN: scope read_api, role Maintainer.
+    """
+    from lockstep.core.doctor.check import Outcome  # noqa: PLC0415
+    from lockstep.verbs.doctor import diagnose  # noqa: PLC0415
+    from lockstep.verbs.forge import Asking  # noqa: PLC0415
+    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+
+    workspace = open_workspace(folder, say)
+    stores = own_stores(workspace, plain_http=plain_http)
+    found = diagnose(workspace, Asking(os.environ, address, plain_http), stores, probe=probe)
+    is_ok = not found.of(Outcome.FINDING) and not (strict and found.of(Outcome.UNTOLD))
+    if form == "json":
+        emit(
+            "doctor",
+            {
+                "ok": is_ok,
+                "forge": found.forge or None,
+                "unasked": found.unasked or None,
+                "checks": [asdict(one) for one in found.checks],
+            },
+        )
+    else:
+        _show_checks(found)
+    return 0 if is_ok else 1
+
+
+def _show_checks(found: Diagnosed) -> None:
+    """A line for each check, and below it what is needed to change it."""
+    from lockstep.core.doctor.check import Outcome  # noqa: PLC0415
+
+    colors = {Outcome.FINE: "green", Outcome.FINDING: "red", Outcome.UNTOLD: "yellow"}
+    print(f"GitLab: {found.forge}" if found.forge else f"GitLab was not asked: {found.unasked}")
+    for one in found.checks:
+        print(f"{paint(f'{one.outcome:<14}', colors[one.outcome])}  {one.rule:<19}  {one.said}")
+        if one.outcome is Outcome.FINDING:
+            print(f"{'':37}where: {one.where}\n{'':37}why:   {one.means}")
+        if one.fix:
+            print(f"{'':37}fix:   {one.fix}")
+    fine, wrong, untold = (len(found.of(outcome)) for outcome in Outcome)
+    print(f"{fine} fine, {wrong} to change, {untold} cannot be told; docs/rules.md explains each")

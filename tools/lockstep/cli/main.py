@@ -39,6 +39,7 @@ COMMANDS = {
     "trace": ("lockstep.cli.reading", "Show which release, weights, prompts and source made an instance."),
     "gc": ("lockstep.cli.collecting", "Delete images that no release and no environment needs."),
     "verify": ("lockstep.cli.verifying", "Re-check releases and environments from files and store alone."),
+    "doctor": ("lockstep.cli.forging", "Check what only settings can give: protections, owners, webhooks."),
     "up": ("lockstep.cli.running", "Run an environment on this machine, following Git."),
     "weights": ("lockstep.cli.weights", "Lock the weights of components."),
     "schema": ("lockstep.cli.reading", "Print the JSON Schema of a file that people write."),

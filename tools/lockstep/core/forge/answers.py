@@ -41,6 +41,90 @@ class SaidRelease(Said):
         return _plain(self.description or "") == _plain(text)
 
 
+class AccessLevel(Said):
+    """Who may do something: a role, a user, a group or a deploy key; the last one also carries its owner's role."""
+
+    access_level: int | None = None
+    user_id: int | None = None
+    group_id: int | None = None
+    deploy_key_id: int | None = None
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it is everybody who has a role."""
+        return self.user_id is None and self.group_id is None and self.deploy_key_id is None
+
+
+class ProtectedBranch(Said):
+    """A rule for branches. Source: api/protected_branches, "List protected branches"."""
+
+    name: str
+    push_access_levels: tuple[AccessLevel, ...]
+    allow_force_push: bool
+    code_owner_approval_required: bool | None = None
+
+
+class ProtectedTag(Said):
+    """A rule for tags. Source: api/protected_tags, "List protected tags"."""
+
+    name: str
+    create_access_levels: tuple[AccessLevel, ...]
+
+
+class ProtectedEnvironment(Said):
+    """Who may deploy where. Source: api/protected_environments, "List protected environments"; Premium."""
+
+    name: str
+    deploy_access_levels: tuple[AccessLevel, ...]
+
+
+class Variable(Said):
+    """A variable of CI; its value is not kept. Source: api/project_level_variables, "List project variables"."""
+
+    key: str
+    protected: bool
+    masked: bool
+
+
+class Webhook(Said):
+    """What is told of events. Source: api/project_webhooks, "Get a project webhook"."""
+
+    url: str = Field(repr=False)
+    push_events: bool
+    push_events_branch_filter: str | None = None
+    branch_filter_strategy: str | None = None
+    enable_ssl_verification: bool | None = None
+    alert_status: str | None = None
+    disabled_until: str | None = None
+
+
+class TagRule(Said):
+    """A rule for tags of images. Source: api/container_registry_protection_tag_rules; of GitLab 18.7. An immutable one
+    names no role, because nobody may (user/packages/container_registry/immutable_container_tags).
+    """
+
+    tag_name_pattern: str
+    minimum_access_level_for_push: str | None = None
+    minimum_access_level_for_delete: str | None = None
+
+    @property
+    def is_immutable(self) -> bool:
+        """Whether nobody may move what it covers."""
+        return not self.minimum_access_level_for_push and not self.minimum_access_level_for_delete
+
+
+class Project(Said):
+    """A project's own settings; some are shown to maintainers only. Source: api/projects, "Get a single project"."""
+
+    path_with_namespace: str
+    merge_method: str | None = None
+    squash_option: str | None = None
+    only_allow_merge_if_pipeline_succeeds: bool | None = None
+    allow_merge_on_skipped_pipeline: bool | None = None
+    ci_push_repository_for_job_token_allowed: bool | None = None
+    container_registry_image_prefix: str | None = None
+
+
 Form = TypeVar("Form")
 
 

@@ -1,0 +1,1 @@
+"""What only settings can give: rules about a forge, a registry and a machine, decided from what these answered."""
