@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         begin, more = (number - 1) * size, number * size < len(items)
         headers = {"x-next-page": str(number + 1) if more else ""}
         if more and not self.gitlab.numbers:
-            path = f"http://{self.headers['host']}{urlsplit(self.path).path}"
+            path = f"https://gitlab.example.org{urlsplit(self.path).path}"  # as set there: not how we came
             headers["link"] = f'<{path}?per_page={size}&page={number + 1}>; rel="next", <{path}?page=1>; rel="first"'
         self._answer(200, items[begin : begin + size], headers)
 

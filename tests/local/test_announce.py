@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,8 @@ def test_announce_gives_a_page_that_is_there_the_notes_and_leaves_its_title(
 
     shown = json.loads(run("announce", "1.0.0", "-o", "json"))
 
+    keys = ["api", "before", "done", "dry_run", "notes", "page", "project", "schema", "tag", "version"]
+    assert sorted(shown) == keys
     assert (shown["done"], shown["before"]) == ("updated", text or "")
     assert shown["notes"] == gitlab.releases["v1.0.0"]["description"] == run("changelog", "1.0.0", "-o", "markdown")
     assert gitlab.releases["v1.0.0"]["name"] == "The first"
@@ -241,6 +244,43 @@ def test_a_token_does_not_follow_to_another_place(gitlab: FakeGitlab, api: str) 
 def test_lists_are_read_to_their_end(gitlab: FakeGitlab, api: str, *, numbers: bool) -> None:
     gitlab.lists["hooks"], gitlab.page, gitlab.numbers = [{"id": number} for number in range(5)], 2, numbers
 
-    found = asked(api).pages("hooks")
+    found = asked(api).bodies("hooks")
 
     assert [one["id"] for page in found for one in json.loads(page)] == [0, 1, 2, 3, 4]
+
+
+def test_a_list_without_an_end_and_an_answer_without_measure_are_refused(gitlab: FakeGitlab, api: str) -> None:
+    gitlab.lists["hooks"], gitlab.page = [{"id": number} for number in range(60)], 1
+
+    with pytest.raises(OutsideError, match="has no end"):
+        asked(api).bodies("hooks")
+    with pytest.raises(OutsideError, match="larger than 10 bytes"):
+        replace(asked(api), largest=10).read("")
+
+
+@pytest.mark.usefixtures("job")
+def test_announce_takes_a_page_whose_making_was_not_answered_for_its_own(run: Run, gitlab: FakeGitlab) -> None:
+    notes = run("changelog", "1.0.0", "-o", "markdown")
+
+    def lose(method: str, _: str) -> None:
+        if method == "POST" and not gitlab.releases:
+            gitlab.add_release("v1.0.0", notes)
+            gitlab.planned = [(502, {"retry-after": "0"})]
+
+    gitlab.before = lose
+
+    assert "created" in run("announce", "1.0.0")
+    assert [status for _, _, status in gitlab.requests] == [404, 502, 409, 200]
+
+
+def test_a_token_travels_to_another_machine_over_tls_alone(
+    run: Run, tiny: Tiny, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del api
+    monkeypatch.setenv("LOCKSTEP_GITLAB_TOKEN", OWN)
+    tiny.git("remote", "add", "origin", "http://ada:word@gitlab.invalid/team/documents.git")
+
+    shown = run("announce", "1.0.0", code=2)
+
+    assert "LOCKSTEP_GITLAB_TOKEN would travel to gitlab.invalid without TLS" in shown
+    assert "word" not in shown

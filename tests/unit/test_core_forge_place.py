@@ -42,6 +42,8 @@ def test_an_address_that_names_none_is_refused_and_not_repeated(address: str) ->
 def test_ci_says_where_it_is() -> None:
     assert forge_of_ci(CI) == Forge(API, "42", "team/documents")
     assert forge_of_ci({**CI, "CI_PROJECT_ID": ""}) == Forge(API, "team/documents", "team/documents")
+    below = "https://example.org/git/lab/api/v4"
+    assert forge_of_ci({**CI, "CI_API_V4_URL": f"{below}/"}) == Forge(below, "42", "team/documents")
     assert forge_of_ci({"CI_API_V4_URL": API}) is None
     assert forge_of_ci({"CI_PROJECT_ID": "42"}) is None
     with pytest.raises(ValueError, match="CI_API_V4_URL"):

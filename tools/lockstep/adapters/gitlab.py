@@ -13,16 +13,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode, urlsplit
 
 from urllib3.exceptions import HTTPError
 
 from lockstep.core.errors import OutsideError
 from lockstep.core.forge.answers import SaidRelease, parse_answer
 from lockstep.core.forge.place import OWN_TOKEN, Forge, Token
-from lockstep.oci.wire import NoAnswer, Request, Wire, origin
+from lockstep.oci.wire import NoAnswer, Request, Wire
 
-_LARGEST = 16 << 20  # bytes of one answer: a hundred releases with long notes are less
 _PAGES = 50
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')  # RFC 8288; api/rest, "Pagination Link header"
 _AGAIN = "run the same command again"
@@ -54,11 +53,13 @@ class Gitlab:
         forge: Which, and where.
         token: What it is shown; None asks as nobody.
         wire: How it is asked.
+        largest: Bytes of the largest answer that is read; a hundred releases with long notes are less.
     """
 
     forge: Forge
     token: Token | None
     wire: Wire
+    largest: int = 16 << 20
 
     def release(self, tag: str) -> SaidRelease | None:
         """The release of a tag; None if there is none (or no such project: GitLab says 404 to both).
@@ -90,8 +91,8 @@ class Gitlab:
         answer = self._ask("GET", self._url(path))
         return self._whole(answer, f"read {path or 'the project'}").body
 
-    def pages(self, path: str) -> tuple[bytes, ...]:
-        """The pages of a list below the project. Source: api/rest, "Offset-based pagination".
+    def bodies(self, path: str) -> tuple[bytes, ...]:
+        """The parts of a list below the project, in order, to its end. Source: api/rest, "Offset-based pagination".
 
         Raises:
             Declined: one of them is not 200.
@@ -108,11 +109,12 @@ class Gitlab:
         return tuple(found)
 
     def _next(self, first: str, answer: Answer) -> str:
-        """The next page's address, of this host alone; empty after the last one."""
+        """Where the list goes on; empty at its end. Of a link only the query is taken: behind a proxy its host may be
+        another one, where no token goes.
+        """
         following = _NEXT.search(answer.headers.get("link", ""))
         if following:
-            url = urljoin(answer.url, following[1])
-            return url if origin(url) == origin(first) else ""
+            return f"{first.partition('?')[0]}?{urlsplit(following[1]).query}"
         number = answer.headers.get("x-next-page", "")
         return f"{first}&page={number}" if number.isdigit() else ""
 
@@ -134,14 +136,14 @@ class Gitlab:
         request = Request(method, url, headers, body, repeatable=True)
         try:
             reply = self.wire.patiently(request, lambda: self.wire.exchange(request, stream=True))
-            found = reply.found.read(_LARGEST + 1) if reply.status == 200 else reply.found.data
-            reply.found.release_conn()
+            found = reply.found.read(self.largest + 1) if reply.status == 200 else reply.found.data
         except NoAnswer as error:
             raise self._silent(error.what, url) from error
         except HTTPError as error:
             raise self._silent(f"no whole answer from {self.forge.host}: {error}", url) from error
-        if len(found) > _LARGEST:
-            raise self._silent(f"an answer of {self.forge.host} is larger than {_LARGEST} bytes", url)
+        if len(found) > self.largest:
+            reply.found.close()
+            raise self._silent(f"an answer of {self.forge.host} is larger than {self.largest} bytes", url)
         return Answer(reply.status, reply.headers, found, reply.url)
 
     def _said(self, answer: Answer, what: str) -> SaidRelease:

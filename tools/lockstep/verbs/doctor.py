@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from lockstep.adapters import process
 from lockstep.adapters.dvc_config import remotes_elsewhere
-from lockstep.adapters.gitlab import Gitlab
+from lockstep.adapters.gitlab import Declined, Gitlab
 from lockstep.core.doctor.check import UNASKED, Check, Outcome, Untold
 from lockstep.core.doctor.images import IMMUTABLE, REACHED, immutable_check, probed_check
 from lockstep.core.doctor.machine import Machine, machine_checks
@@ -33,6 +33,11 @@ from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 _TOKEN = f"set {OWN_TOKEN} to a token of scope read_api, role Maintainer"
+_WHY = {
+    401: f": {_TOKEN}",
+    403: f": {_TOKEN}",
+    404: ": this GitLab or its tier has no such thing, or the token may not see it",
+}
 Answer = TypeVar("Answer")
 
 
@@ -140,12 +145,14 @@ def _list(gitlab: Gitlab | None, form: type[Answer], path: str) -> tuple[Answer,
     """Every item of a list of the project."""
     if gitlab is None:
         return UNASKED
-    return _told(lambda: tuple(one for page in gitlab.pages(path) for one in parse_answer(tuple[form, ...], page)))  # type: ignore[valid-type]
+    return _told(lambda: tuple(one for page in gitlab.bodies(path) for one in parse_answer(tuple[form, ...], page)))  # type: ignore[valid-type]
 
 
 def _told(ask: Callable[[], Answer]) -> Answer | Untold:
     try:
         return ask()
+    except Declined as error:
+        return Untold(f"{error.what}{_WHY.get(error.status, '')}")
     except OutsideError as error:
         return Untold(f"{error.what}; {error.fix}")
     except ValueError as error:

@@ -72,7 +72,7 @@ def _forge(workspace: Workspace, asking: Asking) -> Forge:
             return found
         return parse_address(remote)
     except ValueError as error:
-        where = "--project" if asking.address else f"the remote {remote.partition('@')[2] or remote}" if remote else ""
+        where = "--project" if asking.address else f"the remote {remote.rpartition('@')[2]}" if remote else ""
         reason = error if asking.address or remote or "CI_API" in str(error) else "Git pushes it nowhere"
         what = f"it is not known which project of which GitLab this is: {reason}"
         raise UsageError(what, where=where, fix=_NAME_IT) from None
