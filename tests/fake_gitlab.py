@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.gitlab.before(self.command, self.below)
         if self.gitlab.planned:
             status, headers = self.gitlab.planned.pop(0)
-            self._answer(status, {"message": f"{status} planned {self.headers.get('private-token', '')}"}, headers)
+            self._answer(status, {"message": f"{status} planned {self.headers.get('private-token', '')}\x1b"}, headers)
         elif self.below in self.gitlab.refuses:
             status = self.gitlab.refuses[self.below]
             self._answer(status, {"message": f"{status} refused"})
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def well_set(**changed: Any) -> FakeGitlab:
     """A project that is set as the tiny bundle needs it, with the answers that GitLab's documentation shows."""
-    roles, key = {"id": 1, "access_level": 40, "user_id": None, "group_id": None}, {"id": 2, "deploy_key_id": 1}
+    roles, key = {"id": 1, "access_level": 40, "user_id": None, "group_id": None}, {"deploy_key_id": 1, "access_level": 30}
     hook = {"id": 1, "url": "https://cd.example.org/api/webhook", "push_events": True, "push_events_branch_filter": ""}
     lists = {
         "protected_branches": [
@@ -177,7 +177,7 @@ def well_set(**changed: Any) -> FakeGitlab:
              "allow_force_push": False, "code_owner_approval_required": True},
         ],
         "protected_tags": [{"name": "v*", "create_access_levels": [roles]}],
-        "protected_environments": [{"name": "production", "deploy_access_levels": [{**roles, "group_id": 7}]}],
+        "protected_environments": [{"name": "production", "deploy_access_levels": [{**roles, "group_id": 7, "access_level": 30}]}],
         "variables": [{"key": "LOCKSTEP_GIT_TOKEN", "value": "glpat-pushes", "protected": True, "masked": True}],
         "hooks": [{**hook, "enable_ssl_verification": True, "alert_status": "executable", "disabled_until": None}],
         "registry/protection/tag/rules": [

@@ -24,7 +24,7 @@ VERBS = {
     "restore": (["rollback", "staging", "--to", "1.0.0"], 14),
     "lock": (["weights", "lock", "--store"], 6),
     "push": (["push", "1.1.0", "--jobs", "1"], 20),
-    "announce": (["announce", "v1.1.0"], 1),
+    "announce": (["announce", "v1.1.0"], 2),
     "export": (["export", "1.1.0", "release.tar"], 2),
     "gc": (["gc", "--delete", "--days", "0"], 4),
     "import": (["import", "carried.tar"], 30),

@@ -97,13 +97,13 @@ def test_announce_takes_a_text_that_a_form_sent_for_the_same(run: Run, gitlab: F
 @pytest.mark.usefixtures("job")
 def test_announce_dry_shows_the_notes_and_writes_nothing(run: Run, gitlab: FakeGitlab) -> None:
     created = run("announce", "1.0.0", "--dry-run")
-    gitlab.add_release("v1.0.0", "Soon.")
+    gitlab.add_release("v1.0.0", "Soon.\x1b")
     updated = run("announce", "1.0.0", "--dry-run")
 
     assert created.startswith("--- /dev/null\n+++ b/releases/v1.0.0\n@@ ")
     assert "\n+### model: added\n" in created
     assert created.endswith("\nv1.0.0 of team/documents: would be created\n")
-    assert "\n-Soon.\n" in updated
+    assert "\n-Soon.␛\n" in updated
     assert gitlab.wrote() == []
 
 
@@ -226,7 +226,7 @@ def test_what_gitlab_repeats_of_a_token_is_struck_out(gitlab: FakeGitlab, api: s
     with pytest.raises(OutsideError) as caught:
         asked(api).release("v1.0.0")
 
-    assert caught.value.what.endswith("GitLab answered 500; 500 planned ***")
+    assert caught.value.what.endswith("GitLab answered 500; 500 planned ***␛")
     assert OWN not in repr(asked(api))
 
 

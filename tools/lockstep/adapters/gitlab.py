@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from lockstep.core.errors import OutsideError
 from lockstep.core.forge.answers import SaidRelease, parse_answer
 from lockstep.core.forge.place import OWN_TOKEN, Forge, Token
+from lockstep.core.shown import visible
 from lockstep.oci.wire import NoAnswer, Request, Wire
 
 _PAGES = 50
@@ -173,7 +174,7 @@ class Gitlab:
         except (ValueError, AttributeError):
             return ""
         text = said if isinstance(said, str) else json.dumps(said)
-        return f"; {self.token.struck_out(text) if self.token else text}"[:300] if said else ""
+        return f"; {visible(self.token.struck_out(text) if self.token else text)}"[:300] if said else ""
 
     def _fix(self, answer: Answer, said: str) -> str:
         who = f"the token of {self.token.variable}" if self.token else "whoever has no token"

@@ -12,6 +12,7 @@ import click
 
 from lockstep.cli.arguments import parse_version
 from lockstep.cli.output import asking, diff_lines, emit, example, paint, say, shared
+from lockstep.core.shown import visible
 from lockstep.verbs.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -60,12 +61,14 @@ def announce(version: str, dry: bool, address: str, form: str, folder: Path, *, 
         _show(announced)
     words = {"created": "would be created", "updated": "would be updated", "unchanged": "is as it should be"}
     said = words[announced.done] if dry else announced.done
-    print(f"{announced.tag} of {gitlab.forge.name}: {said}" + (f"; {announced.page}" if announced.page else ""))
+    print(
+        f"{announced.tag} of {gitlab.forge.name}: {said}" + (f"; {visible(announced.page)}" if announced.page else "")
+    )
 
 
 def _show(announced: Announced) -> None:
     before = None if announced.before is None else announced.before.replace("\r\n", "\n").encode()
-    print("\n".join(diff_lines(f"releases/{announced.tag}", before, announced.text.encode())))
+    print("\n".join(map(visible, diff_lines(f"releases/{announced.tag}", before, announced.text.encode()))))
 
 
 def _data(announced: Announced) -> dict[str, Any]:
@@ -126,7 +129,7 @@ def _show_checks(found: Diagnosed) -> None:
     colors = {Outcome.FINE: "green", Outcome.FINDING: "red", Outcome.UNTOLD: "yellow"}
     print(f"GitLab: {found.forge}" if found.forge else f"GitLab was not asked: {found.unasked}")
     for one in found.checks:
-        print(f"{paint(f'{one.outcome:<14}', colors[one.outcome])}  {one.rule:<19}  {one.said}")
+        print(f"{paint(f'{one.outcome:<14}', colors[one.outcome])}  {one.rule:<19}  {visible(one.said)}")
         if one.outcome is Outcome.FINDING:
             print(f"{'':37}where: {one.where}\n{'':37}why:   {one.means}")
         if one.fix:
