@@ -34,6 +34,7 @@ class FakeGitlab:
         refuses: Statuses by path below the project: of a tier, or an older GitLab.
         page: Most items of a page.
         numbers: Whether pages are told by number alone, as when a proxy strips `Link`.
+        others: Projects beside it, by their paths.
         before: Told of each request before it is served.
         requests: Method, path and status of each.
     """
@@ -50,6 +51,7 @@ class FakeGitlab:
     refuses: dict[str, int] = field(default_factory=dict)
     page: int = 100
     numbers: bool = False
+    others: dict[str, FakeGitlab] = field(default_factory=dict)
     before: Callable[[str, str], None] = lambda *_: None
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -92,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         words = parts.path.removeprefix("/api/v4/projects/").split("/")
+        self.gitlab = type(self).gitlab.others.get(unquote(words[0]), type(self).gitlab)
         self.below, self.query = "/".join(words[1:]), parse_qs(parts.query)
         self.data = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"null")
         self.gitlab.before(self.command, self.below)
@@ -168,7 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 def well_set(**changed: Any) -> FakeGitlab:
     """A project that is set as the tiny bundle needs it, with the answers that GitLab's documentation shows."""
-    roles, key = {"id": 1, "access_level": 40, "user_id": None, "group_id": None}, {"deploy_key_id": 1, "access_level": 30}
+    roles, key = (
+        {"id": 1, "access_level": 40, "user_id": None, "group_id": None},
+        {"deploy_key_id": 1, "access_level": 30},
+    )
+    group = {"group_id": 7, "access_level": 30}
     hook = {"id": 1, "url": "https://cd.example.org/api/webhook", "push_events": True, "push_events_branch_filter": ""}
     lists = {
         "protected_branches": [
@@ -177,7 +184,7 @@ def well_set(**changed: Any) -> FakeGitlab:
              "allow_force_push": False, "code_owner_approval_required": True},
         ],
         "protected_tags": [{"name": "v*", "create_access_levels": [roles]}],
-        "protected_environments": [{"name": "production", "deploy_access_levels": [{**roles, "group_id": 7, "access_level": 30}]}],
+        "protected_environments": [{"name": "production", "deploy_access_levels": [{**roles, **group}]}],
         "variables": [{"key": "LOCKSTEP_GIT_TOKEN", "value": "glpat-pushes", "protected": True, "masked": True}],
         "hooks": [{**hook, "enable_ssl_verification": True, "alert_status": "executable", "disabled_until": None}],
         "registry/protection/tag/rules": [

@@ -252,11 +252,15 @@ def test_a_role_that_may_not_see_settings_is_told_so(world: World) -> None:
     assert all("answered 403" in one["said"] for one in untold)
 
 
-@pytest.mark.parametrize(("pattern", "limits"), [("release-|copier-", LIMITED), (".*", {})])
-def test_rules_of_several_forms_keep_tags_of_images(world: World, pattern: str, limits: Said) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "limits", "said"),
+    [("release-|copier-", LIMITED, "few roles"), (".*", {}, "makes tags of releases immutable")],
+)
+def test_rules_of_several_forms_keep_tags_of_images(world: World, pattern: str, limits: Said, said: str) -> None:
     world.gitlab.lists["registry/protection/tag/rules"] = [{"tag_name_pattern": pattern, **limits}]
 
-    assert rules(world.doctor("--strict")[1], "finding") == []
+    (check,) = [one for one in world.doctor("--strict")[1] if one["rule"] == "doctor/immutable"]
+    assert (check["outcome"], said in check["said"]) == ("fine", True)
 
 
 def test_flux_is_told_by_its_own_address(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockstep.core.forge.answers import SaidRelease, parse_answer
-from lockstep.core.forge.place import Forge, forge_of_ci, parse_address, token_for
+from lockstep.core.forge.place import Forge, beside, forge_of_ci, parse_address, token_for
 
 API = "https://gitlab.example.org/api/v4"
 CI = {"CI_API_V4_URL": API, "CI_PROJECT_ID": "42", "CI_PROJECT_PATH": "team/documents", "CI_JOB_TOKEN": "job"}
@@ -37,6 +37,29 @@ def test_an_address_names_a_project(address: str, api: str, project: str) -> Non
 def test_an_address_that_names_none_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(ValueError, match=r"no address of a project such as \S+$"):
         parse_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "project"),
+    [
+        ("git@gitlab.example.org:team/releases.git", "team/releases"),
+        ("ssh://git@GitLab.example.org:2222/team/releases", "team/releases"),
+        ("git@b.example.org:team/releases.git", None),
+        ("git@gitlab.example.org.evil.example:team/releases.git", None),
+    ],
+)
+def test_a_project_beside_another_is_in_the_same_gitlab(address: str, project: str | None) -> None:
+    found = beside(Forge(API, "42", "team/documents"), address)
+
+    assert (found and (found.api, found.project)) == (project and (API, project))
+
+
+def test_a_project_beside_another_is_below_the_same_folder_of_a_host() -> None:
+    below = "https://example.org:8443/git/lab/api/v4"
+
+    found = beside(Forge(below, "42", "x/y"), "https://example.org:8443/git/lab/team/releases.git")
+
+    assert found == Forge(below, "team/releases", "team/releases")
 
 
 def test_ci_says_where_it_is() -> None:

@@ -26,7 +26,7 @@ from lockstep.core.doctor.subject import Subject, subject_of
 from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.forge import answers
 from lockstep.core.forge.answers import parse_answer
-from lockstep.core.forge.place import OWN_TOKEN
+from lockstep.core.forge.place import OWN_TOKEN, beside
 from lockstep.verbs.forge import Asking, open_gitlab
 from lockstep.verbs.probe import probe_tags
 from lockstep.verbs.stores import Stores
@@ -60,6 +60,27 @@ class Diagnosed:
         return tuple(one for one in self.checks if one.outcome is outcome)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A project of a GitLab, or why it is not asked.
+
+    Args:
+        gitlab: How it is asked; None if it is not.
+        project: What it says of itself, or why it says nothing.
+    """
+
+    gitlab: Gitlab | None
+    project: answers.Project | Untold
+
+    def every(self, form: type[Answer], path: str) -> tuple[Answer, ...] | Untold:
+        """Every item of one of its lists."""
+        gitlab = self.gitlab
+        if gitlab is None:
+            return self.project if isinstance(self.project, Untold) else UNASKED
+        items: type[tuple[Answer, ...]] = tuple[form, ...]  # type: ignore[valid-type]
+        return _told(lambda: tuple(one for body in gitlab.bodies(path) for one in parse_answer(items, body)))
+
+
 def diagnose(workspace: Workspace, asking: Asking, stores: Stores, *, probe: bool) -> Diagnosed:
     """What is set as the bundle needs it, what is not, and what could not be told.
 
@@ -70,41 +91,35 @@ def diagnose(workspace: Workspace, asking: Asking, stores: Stores, *, probe: boo
         probe: Whether to write a tag twice to see if the registry keeps it.
     """
     subject = _subject(workspace)
-    found = _gitlab(workspace, asking)
-    project = found if isinstance(found, Untold) else _project(found)
-    gitlab = None if isinstance(found, Untold) or isinstance(project, Untold) else found
-    said = UNASKED if isinstance(project, Untold) else project
+    here, why = _here(workspace, asking)
     checks = [
-        *_forge_checks(workspace, subject, gitlab, said),
-        *_registry_checks(subject, gitlab, said, stores if probe else None),
+        *_forge_checks(workspace, subject, here, _there(workspace, here)),
+        *_registry_checks(subject, here, stores if probe else None),
         *([_reached(subject, stores)] if subject.registry else []),
         *machine_checks(subject, _machine(workspace)),
     ]
-    name = f"{gitlab.forge.name} of {gitlab.forge.host}" if gitlab else ""
-    return Diagnosed(name, project.why if isinstance(project, Untold) else "", tuple(checks))
+    name = f"{here.gitlab.forge.name} of {here.gitlab.forge.host}" if here.gitlab else ""
+    return Diagnosed(name, why, tuple(checks))
 
 
-def _forge_checks(
-    workspace: Workspace, subject: Subject, gitlab: Gitlab | None, project: answers.Project | Untold
-) -> Iterator[Check]:
-    yield from branch_checks(subject, _list(gitlab, answers.ProtectedBranch, "protected_branches"))
-    yield tag_check(subject, _list(gitlab, answers.ProtectedTag, "protected_tags"))
+def _forge_checks(workspace: Workspace, subject: Subject, here: Place, there: Place) -> Iterator[Check]:
+    """Of the project whose pipelines run (here), and of the one where releases live (there); mostly they are one."""
+    yield from branch_checks(subject, there.every(answers.ProtectedBranch, "protected_branches"))
+    yield tag_check(subject, here.every(answers.ProtectedTag, "protected_tags"))
     yield from owner_checks(subject, _owners(workspace))
-    yield from environment_checks(subject, _list(gitlab, answers.ProtectedEnvironment, "protected_environments"))
-    yield from merge_checks(project)
-    yield from variable_checks(_list(gitlab, answers.Variable, "variables"))
-    yield job_push_check(project)
-    yield from webhook_checks(subject, _list(gitlab, answers.Webhook, "hooks"))
+    yield from environment_checks(subject, here.every(answers.ProtectedEnvironment, "protected_environments"))
+    yield from merge_checks(there.project)
+    yield from variable_checks(here.every(answers.Variable, "variables"))
+    yield job_push_check(there.project)
+    yield from webhook_checks(subject, there.every(answers.Webhook, "hooks"))
 
 
-def _registry_checks(
-    subject: Subject, gitlab: Gitlab | None, project: answers.Project | Untold, probing: Stores | None
-) -> Iterator[Check]:
+def _registry_checks(subject: Subject, here: Place, probing: Stores | None) -> Iterator[Check]:
     if probing and subject.registry:
         yield _probed(subject, probing)
     else:
-        rules = _list(gitlab, answers.TagRule, "registry/protection/tag/rules") if subject.registry else UNASKED
-        yield immutable_check(subject, project, rules)
+        rules = here.every(answers.TagRule, "registry/protection/tag/rules") if subject.registry else UNASKED
+        yield immutable_check(subject, here.project, rules)
 
 
 def _reached(subject: Subject, stores: Stores) -> Check:
@@ -125,27 +140,40 @@ def _probed(subject: Subject, stores: Stores) -> Check:
     return probed_check(subject, probed, left=left)
 
 
-def _gitlab(workspace: Workspace, asking: Asking) -> Gitlab | Untold:
-    """The forge, with a token that may read settings. A job's token may not: GitLab takes it for few endpoints."""
+def _here(workspace: Workspace, asking: Asking) -> tuple[Place, str]:
+    """The project of this repository; and why it is not asked, which is said once. A job's token may not read
+    settings: GitLab takes it for few endpoints.
+    """
     try:
         gitlab = open_gitlab(workspace, asking)
     except UsageError as error:
-        return Untold(f"{error.what}; {error.fix}")
+        return Place(None, UNASKED), f"{error.what}; {error.fix}"
     if gitlab.token is None or gitlab.token.variable != OWN_TOKEN:
         who = f"the token of {gitlab.token.variable} may not read settings" if gitlab.token else "there is no token"
-        return Untold(f"{who}: {_TOKEN}")
-    return gitlab
+        return Place(None, UNASKED), f"{who}: {_TOKEN}"
+    project = _project(gitlab)
+    return (Place(None, UNASKED), project.why) if isinstance(project, Untold) else (Place(gitlab, project), "")
+
+
+def _there(workspace: Workspace, here: Place) -> Place:
+    """The project where releases live, if elsewhere; asked with the same token, so in the same GitLab only."""
+    address = workspace.bundle.state.repository
+    if not address or here.gitlab is None:
+        return here
+    try:
+        forge = beside(here.gitlab.forge, address)
+    except ValueError as error:
+        return Place(None, Untold(f"releases live in {address}: {error}"))
+    if forge is None:
+        what = f"releases live in {address}, not in {here.gitlab.forge.host}: there is no token for it"
+        return Place(None, Untold(what))
+    gitlab = replace(here.gitlab, forge=forge)
+    project = _project(gitlab)
+    return Place(None if isinstance(project, Untold) else gitlab, project)
 
 
 def _project(gitlab: Gitlab) -> answers.Project | Untold:
     return _told(lambda: parse_answer(answers.Project, gitlab.read("")))
-
-
-def _list(gitlab: Gitlab | None, form: type[Answer], path: str) -> tuple[Answer, ...] | Untold:
-    """Every item of a list of the project."""
-    if gitlab is None:
-        return UNASKED
-    return _told(lambda: tuple(one for page in gitlab.bodies(path) for one in parse_answer(tuple[form, ...], page)))  # type: ignore[valid-type]
 
 
 def _told(ask: Callable[[], Answer]) -> Answer | Untold:

@@ -11,6 +11,7 @@ _URL = re.compile(rf"(?P<scheme>https?|ssh)://(?:[^@/\\\s]*@)?{_HOST}(?::(?P<por
 _SCP = re.compile(rf"(?:[^@/:\s]+@){_HOST}:(?P<path>[^/\s]\S*)")  # git-clone(1), "GIT URLS": the scp-like form
 _PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 _API = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9_.-]+)*/api/v4")
+_PORT = re.compile(r":[0-9]+$")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 OWN_TOKEN, JOB_TOKEN = "LOCKSTEP_GITLAB_TOKEN", "CI_JOB_TOKEN"
 
@@ -68,6 +69,20 @@ def parse_address(text: str) -> Forge:
     scheme = "http" if parts.get("scheme") == "http" else "https"
     port = f":{parts['port']}" if parts.get("port") and parts["scheme"] != "ssh" else ""
     return Forge(f"{scheme}://{parts['host']}{port}/api/v4", path, path)
+
+
+def beside(forge: Forge, address: str) -> Forge | None:
+    """The project of an address in the same GitLab; None if it is elsewhere, where the token must not go.
+
+    Raises:
+        ValueError: the address names no project of a forge.
+    """
+    other = parse_address(address)
+    if _PORT.sub("", other.host).lower() != _PORT.sub("", forge.host).lower():
+        return None
+    root = forge.api.partition("://")[2].partition("/")[2].removesuffix("api/v4")
+    path = other.project.removeprefix(root)
+    return Forge(forge.api, path, path)
 
 
 def forge_of_ci(variables: Mapping[str, str]) -> Forge | None:
