@@ -246,7 +246,7 @@ ELSEWHERE = {
     ),
     "two tools at once on one branch": (
         f"{_TOGETHER}::test_in_one_clone_a_real_race_has_a_winner_and_a_rerun_that_succeeds",
-        f"{_TOGETHER}::test_in_two_clones_the_second_push_is_refused_before_anything_moves",
+        f"{_TOGETHER}::test_in_two_clones_the_second_starts_again_from_the_first",
     ),
     "a kill at any step": (
         "local/test_writing_killed.py::test_a_command_killed_at_any_step_leaves_all_whole_and_its_rerun_completes",

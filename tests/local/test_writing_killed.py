@@ -35,6 +35,7 @@ def scenes(in_memory: Path) -> Path:
     return in_memory
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_command_killed_at_any_step_leaves_all_whole_and_its_rerun_completes(verb: str, scenes: Path) -> None:
     words, least = VERBS[verb]
