@@ -28,6 +28,7 @@ from lockstep.verbs.shelf import OwnShelf
 from lockstep.verbs.stage import stage_release
 from lockstep.verbs.stores import own_stores
 from lockstep.verbs.verify import Looking, Verified, verify_bundle
+from lockstep.verbs.verify_back import verify_fronts
 from lockstep.verbs.weights import lock_components
 from lockstep.verbs.workspace import Workspace, open_workspace
 
@@ -180,6 +181,12 @@ class Tiny:
         """What `lockstep verify` finds in the bundle's own store."""
         workspace = self.workspace
         return verify_bundle(workspace, what, Looking(OwnShelf(own_stores(workspace).of), deep, now))
+
+    def verify_fronts(self, *names: str, now: float = 0.0) -> Verified:
+        """What `lockstep verify --front` finds."""
+        workspace = self.workspace
+        looking = Looking(OwnShelf(own_stores(workspace).of), deep=False, now=now)
+        return verify_fronts(workspace, map(EnvironmentName, names), looking)
 
     def copy(self, folder: Path) -> Tiny:
         """The same bundle, with store and history, somewhere else."""

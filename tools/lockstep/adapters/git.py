@@ -128,6 +128,15 @@ class Repository:
         found = self.git("status", *options, "--", folder).decode("utf-8", "surrogateescape")
         return tuple(sorted(entry[3:].removeprefix(self.prefix) for entry in found.split("\0") if entry))
 
+    def changed(self, old: GitSha, new: GitSha, folder: str = "") -> Mapping[str, str]:
+        """What differs below a folder of the bundle between two commits: A added, M changed, D deleted, by path."""
+        options = ("-r", "-z", "--name-status", "--no-renames", old, new)
+        found = self.git("diff-tree", *options, "--", f":(top,literal){self.prefix}{folder}")
+        words = found.decode("utf-8", "surrogateescape").split("\0")
+        return {
+            path.removeprefix(self.prefix): status[:1] for status, path in zip(words[::2], words[1::2], strict=False)
+        }
+
     def has_seen(self, remote: str, commit: GitSha) -> bool:
         """Whether a branch of a remote has a commit, as far as this clone knows; nobody is asked."""
         return bool(self.git("for-each-ref", "--count=1", f"--contains={commit}", f"refs/remotes/{remote}/"))

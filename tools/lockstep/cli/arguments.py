@@ -1,12 +1,16 @@
-"""What several commands take: versions, environments."""
+"""What several commands take: versions, environments, commits."""
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace
+
+_SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def parse_version(text: str, workspace: Workspace | None = None) -> Version:
@@ -33,3 +37,16 @@ def parse_environment_name(text: str) -> EnvironmentName:
         return EnvironmentName(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="ENVIRONMENT") from error
+
+
+def since_commit(workspace: Workspace, revision: str) -> GitSha | None:
+    """The commit of `--since`; None for a full id that is not here: CI says zeros of a new branch, and the id of a
+    commit that is gone after a forced push.
+
+    Raises:
+        click.BadParameter: another word names no commit.
+    """
+    commit = workspace.repository.resolve(revision)
+    if commit is None and not _SHA.fullmatch(revision):
+        raise click.BadParameter(f"{revision!r} names no commit here", param_hint="--since")
+    return commit

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockstep.cli.arguments import parse_environment_name, since_commit
 from lockstep.cli.output import asking, emit, paint, say, shared, show_findings
 from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
-    from lockstep.verbs.verify import Verified
+    from lockstep.verbs.verify import Looking, Verified
+    from lockstep.verbs.workspace import Workspace
 
 _EPILOG = """Examples:
 
@@ -26,6 +28,10 @@ _EPILOG = """Examples:
 
   lockstep verify production -o json | jq '.findings[].rule'
 
+  lockstep verify --front production --registry
+
+  lockstep verify --since HEAD~1 --registry
+
 Every rule: docs/rules.md. Exit codes: 0 verified, 1 findings, 2 no such release or environment."""
 
 
@@ -35,9 +41,26 @@ Every rule: docs/rules.md. Exit codes: 0 verified, 1 findings, 2 no such release
     "--deep", is_flag=True, help="Hash every byte of every layer, however large (by default up to 64 MB per release)."
 )
 @click.option("--registry", "remote", is_flag=True, help="Look for images in the registry, not in .lockstep/store.")
+@click.option(
+    "--front",
+    "is_front",
+    is_flag=True,
+    help="Check the fast way back alone: WHAT are environments whose front names what served before; what it needs is "
+    "there and unchanged, and retention keeps it.",
+)
+@click.option(
+    "--since",
+    metavar="REVISION",
+    default="",
+    help="Verify what the commits after REVISION, up to HEAD, changed below releases/; of a front that only moved "
+    "back, the way back alone.",
+)
 @asking
 @shared
-def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool, remote: bool, plain_http: bool) -> int:
+def verify(
+    what: tuple[str, ...], since: str, form: str, folder: Path,
+    *, deep: bool, remote: bool, is_front: bool, plain_http: bool,
+) -> int:  # fmt: skip
     """Re-check releases and environments from Git and the store alone.
 
     WHAT are versions and environments; all of them by default. Nothing that an earlier run said is believed: every id
@@ -48,16 +71,40 @@ def verify(what: tuple[str, ...], form: str, folder: Path, *, deep: bool, remote
     from lockstep.verbs.verify import Looking, verify_bundle  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 
+    if since and (what or is_front):
+        raise click.UsageError("--since tells by itself what is verified: give neither WHAT nor --front")
     workspace = open_workspace(folder, say)
     stores = own_stores(workspace, plain_http=plain_http)
     shelf = registry_shelf(workspace, stores) if remote else OwnShelf(stores.of)
-    verified = verify_bundle(workspace, what, Looking(shelf, deep, time.time()))
+    looking = Looking(shelf, deep, time.time())
+    verified = (
+        _since(workspace, since, looking) if since
+        else _fronts(workspace, what, looking) if is_front
+        else verify_bundle(workspace, what, looking)
+    )  # fmt: skip
     if form == "json":
         found = [asdict(finding) for finding in verified.findings]
         emit("verify", {"ok": not found, "checked": verified.checked, "findings": found, "notes": verified.notes})
     else:
         _show(verified)
     return 1 if verified.findings else 0
+
+
+def _fronts(workspace: Workspace, what: tuple[str, ...], looking: Looking) -> Verified:
+    from lockstep.verbs.verify_back import verify_fronts  # noqa: PLC0415
+
+    return verify_fronts(workspace, [parse_environment_name(name) for name in what], looking)
+
+
+def _since(workspace: Workspace, revision: str, looking: Looking) -> Verified:
+    """HEAD is what CI checks out, on a branch or on none; an older commit that is not here hides nothing."""
+    from lockstep.verbs.verify_back import verify_since  # noqa: PLC0415
+
+    old = since_commit(workspace, revision)
+    if old is None:
+        say(f"{revision[:10]} is no commit here: every release and environment is verified")
+    head = workspace.repository.resolve("HEAD")
+    return verify_since(workspace.at(head) if head else workspace, old, looking)
 
 
 def _show(verified: Verified) -> None:

@@ -75,14 +75,14 @@ def verify_bundle(workspace: Workspace, what: Iterable[str], looking: Looking) -
         OutsideError: Git or the disk failed.
     """
     facts, skipped = gather(workspace, tuple(what), looking)
-    return Verified(findings(facts), _counts(facts, looking.shelf), (*skipped, *_notes(facts)))  # step 4
+    return Verified(findings(facts), counts(facts, looking.shelf), (*skipped, *_notes(facts)))  # step 4
 
 
 def gather(workspace: Workspace, what: tuple[str, ...], looking: Looking) -> tuple[Facts, tuple[str, ...]]:
     """Steps 1 to 3: all that the rules look at, and notes on what was not read."""
     facts = _read(workspace, what)  # step 1
     facts = _traced(workspace, facts)  # step 2
-    return _looked_up(replace(facts, let_go=_let_go(workspace, facts, looking.now)), looking)  # step 3
+    return looked_up(replace(facts, let_go=_let_go(workspace, facts, looking.now)), looking)  # step 3
 
 
 def _read(workspace: Workspace, what: tuple[str, ...]) -> Facts:
@@ -143,11 +143,11 @@ def _traced(workspace: Workspace, facts: Facts) -> Facts:
         for one in facts.environments
     ]
     known = {path: frozenset(oids) for path, oids in chart.items()}
-    templates = _templates(repository, facts)
+    templates = templates_of(repository, facts)
     return replace(facts, releases=tuple(releases), environments=tuple(environments), chart=known, templates=templates)
 
 
-def _templates(repository: Repository, facts: Facts) -> dict[Version, dict[str, str]]:
+def templates_of(repository: Repository, facts: Facts) -> dict[Version, dict[str, str]]:
     """The templates of every release, as far as they are here with the digests that it pins; equal ones read once."""
     texts: dict[Digest, str] = {}
     for release in facts.known.values():
@@ -213,7 +213,7 @@ def _let_go(workspace: Workspace, facts: Facts, now: float) -> frozenset[str]:
     return frozenset(str(version) for version in facts.known if version not in kept)
 
 
-def _looked_up(facts: Facts, looking: Looking) -> tuple[Facts, tuple[str, ...]]:
+def looked_up(facts: Facts, looking: Looking) -> tuple[Facts, tuple[str, ...]]:
     """Step 3: the images of what is chosen; and a note for everything whose layers were too large to hash. A registry
     vouches for its blobs: it took none without hashing it.
     """
@@ -247,7 +247,8 @@ def _groups(facts: Facts) -> list[tuple[str, tuple[Wanted, ...], int]]:
     return groups
 
 
-def _counts(facts: Facts, shelf: Shelf) -> dict[str, int]:
+def counts(facts: Facts, shelf: Shelf) -> dict[str, int]:
+    """How many of what were looked at."""
     deployed = [one for one in facts.environments if one.name in facts.chosen]
     return {
         "releases": sum(filed.folder in facts.chosen for filed in facts.releases),

@@ -99,10 +99,10 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     """Steps 7 to 10 for one environment."""
     environment = deployed.environment
     yield from deployed.unread  # step 7
-    yield from _canonical_findings(deployed)
+    yield from canonical_findings(deployed)
     yield from _chart_findings(deployed, facts)
-    yield from _bindings_findings(deployed)
-    yield from _agent_findings(deployed, facts)
+    yield from bindings_findings(deployed)
+    yield from agent_findings(deployed, facts)
     for item in environment.instances.values():
         yield from instance_findings(item, environment, facts)  # steps 8 and 10
     yield from gate_findings(environment, facts)  # step 9
@@ -110,7 +110,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     yield from deployed_image_findings(environment, facts)  # step 10
 
 
-def _canonical_findings(deployed: Deployed) -> Iterator[Finding]:
+def canonical_findings(deployed: Deployed) -> Iterator[Finding]:
     """Step 7: what we wrote is as we write it, so every reader of the file sees what was named."""
     for path, data in sorted(format_environment(deployed.environment).items()):
         if path in deployed.files and deployed.files[path] != data:
@@ -139,7 +139,7 @@ def _chart_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
         yield Finding("environment/chart", f"releases/{deployed.name}/{path}", what, fix)
 
 
-def _agent_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
+def agent_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
     """Step 7: Flux is told what the environment gives, and another agent's environment tells it nothing."""
     try:
         wanted = flux_files(deployed.environment, facts.bundle, facts.prefix)
@@ -159,7 +159,7 @@ def _word(*state: bool) -> str:
     return {(True, True): "differs", (True, False): "belongs to nothing"}.get((state[0], state[1]), "is not there")
 
 
-def _bindings_findings(deployed: Deployed) -> Iterator[Finding]:
+def bindings_findings(deployed: Deployed) -> Iterator[Finding]:
     """Step 7: what people edit can be read."""
     for path, read in (
         (BINDINGS_FILE, lambda: deployed.environment.bindings),
