@@ -6,6 +6,7 @@ import re
 
 import click
 
+from lockstep.cli.output import say
 from lockstep.core.names import EnvironmentName, GitSha
 from lockstep.core.version import Version
 from lockstep.verbs.workspace import Workspace
@@ -39,6 +40,18 @@ def parse_environment_name(text: str) -> EnvironmentName:
         raise click.BadParameter(str(error), param_hint="ENVIRONMENT") from error
 
 
+def commit_at(workspace: Workspace, revision: str) -> GitSha:
+    """The commit that a revision names.
+
+    Raises:
+        click.BadParameter: it names none.
+    """
+    commit = workspace.repository.resolve(revision)
+    if commit is None:
+        raise click.BadParameter(f"{revision!r} names no commit here", param_hint="REVISION")
+    return commit
+
+
 def since_commit(workspace: Workspace, revision: str) -> GitSha | None:
     """The commit of `--since`; None for a full id that is not here: CI says zeros of a new branch, and the id of a
     commit that is gone after a forced push.
@@ -50,3 +63,16 @@ def since_commit(workspace: Workspace, revision: str) -> GitSha | None:
     if commit is None and not _SHA.fullmatch(revision):
         raise click.BadParameter(f"{revision!r} names no commit here", param_hint="--since")
     return commit
+
+
+def note_uncommitted(changed: tuple[str, ...] | None) -> None:
+    """Says what is no part of a plan or a release, because it is not committed."""
+    if changed is None:
+        say(
+            "note: the working tree is large and was not compared; what is committed counts (git status shows the rest)"
+        )
+    elif changed:
+        say(
+            f"note: {len(changed)} uncommitted {'file is' if len(changed) == 1 else 'files are'} not part of this, "
+            f"only what is committed counts: {', '.join(changed[:3])}{' …' if len(changed) > 3 else ''}"
+        )

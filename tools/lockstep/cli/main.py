@@ -20,7 +20,8 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 # Name -> module and one line of help: `lockstep --help` imports none of these modules.
 COMMANDS = {
     "init": ("lockstep.cli.starting", "Start a new bundle in a folder."),
-    "plan": ("lockstep.cli.releasing", "Show what a release would change, and why."),
+    "plan": ("lockstep.cli.planning", "Show what a release would change, and why."),
+    "test": ("lockstep.cli.testing", "Run the tests of components: of all, or of those that changed."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
     "tag": ("lockstep.cli.tagging", "Tag HEAD as a version, after every check."),
     "release": ("lockstep.cli.releasing", "Compose a tagged commit into one pinned release."),

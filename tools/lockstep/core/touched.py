@@ -1,17 +1,17 @@
-"""What some commits changed below releases/: which releases, which environments, and where nothing but the pointer."""
+"""What some commits changed: components, releases, environments; and where nothing but the pointer moved."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from lockstep.core.environment import CHART_FILE, HOLD_FILE
 from lockstep.core.errors import Finding
 from lockstep.core.flux import FOLDER
-from lockstep.core.names import EnvironmentName
+from lockstep.core.names import ComponentName, EnvironmentName
 
-_RELEASES = "releases/"
+_RELEASES, _COMPONENTS = "releases/", "components/"
 # What promote, rollback and a plain `git revert` of a promote change: front, gates, what says the version that serves.
 _POINTER = re.compile(rf"(?:front|gates)/[^/]+|{FOLDER}.+|{re.escape(CHART_FILE)}|{re.escape(HOLD_FILE)}")
 
@@ -69,3 +69,14 @@ def gone_findings(found: Touched) -> tuple[Finding, ...]:
         Finding("release/edited", path, "it was deleted", f"restore it from Git: git log -- {path}")
         for path in found.gone
     )
+
+
+def changed_components(paths: Iterable[str], names: Collection[ComponentName]) -> frozenset[ComponentName]:
+    """Those of the components whose folder one of these paths is in; all of them where a path lies directly in
+    components/, as every component's tests may use it.
+    """
+    folders = [path.split("/")[1:] for path in paths if path.startswith(_COMPONENTS)]
+    if any(len(parts) == 1 for parts in folders):
+        return frozenset(names)
+    found = {parts[0] for parts in folders}
+    return frozenset(name for name in names if name in found)
