@@ -1,11 +1,12 @@
 # One line per target; the work is in tools/. `make demo` and `make test` need only git, make and Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test check bench format golden lock clean cluster cluster-down demo-cluster test-cluster soak
+.PHONY: demo test test-ci check bench format golden lock clean cluster cluster-down demo-cluster test-cluster soak
 AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
 test: .venv/dev.done .venv/dvc.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
+test-ci: .venv/dev.done .venv/ci.done ; @$(BIN)/python -m pytest tests/ci -n 2 --dist loadfile
 check: .venv/dev.done ; @PATH=$(BIN):$$PATH bash tools/check.sh
 bench: .venv/dev.done ; @$(BIN)/python -m bench
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
@@ -20,3 +21,4 @@ clean: ; @[ ! -e .lockstep/cluster ] || $(BIN)/python -m cluster down; rm -rf .v
 .venv/tool.done: requirements/tool.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh tool
 .venv/dev.done: requirements/dev.lock pyproject.toml tools/setup.sh ; @PYTHON=$(PYTHON) bash tools/setup.sh dev
 .venv/dvc.done: requirements/dvc.lock tools/setup.sh | .venv/dev.done ; @PYTHON=$(PYTHON) bash tools/setup.sh dvc
+.venv/ci.done: requirements/ci/package-lock.json requirements/ci/package.json tools/setup.sh | .venv/dev.done ; @bash tools/setup.sh ci

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv with the locked packages of requirements/$1.lock (every file checked against its hash). Run by make, once.
-# Those of dvc.lock get an environment of their own, .venv/dvc.
+# Those of dvc.lock get an environment of their own, .venv/dvc. `ci` is what runs .gitlab-ci.yml, of requirements/ci, in .venv/ci.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -27,6 +27,20 @@ if [ "$kind" = dvc ]; then
   # The lock is whole: what it leaves out on purpose is not asked for.
   .venv/dvc/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements/dvc.lock
   touch .venv/dvc.done
+  exit
+fi
+if [ "$kind" = ci ]; then
+  if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20)'; then
+    echo "lockstep: what runs .gitlab-ci.yml needs Node 20 or newer and npm.  fix: install them, then make test-ci" >&2
+    exit 3
+  fi
+  if ! command -v rsync >/dev/null || ! command -v docker-registry >/dev/null; then
+    PYTHONPATH=tools .venv/bin/python -c 'from cluster.packages import CI, install; install(CI, print)' >&2
+  fi
+  mkdir -p .venv/ci
+  cp requirements/ci/package.json requirements/ci/package-lock.json .venv/ci
+  npm ci --prefix .venv/ci --ignore-scripts --no-audit --no-fund --loglevel error >&2
+  touch .venv/ci.done
   exit
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "requirements/$kind.lock"

@@ -16,6 +16,7 @@ from lockstep.oci.http import Access
 from lockstep.oci.logins import Login
 from lockstep.oci.registry import Registries
 
+HOSTS = ("a.example", "b.example:5050", "c.example:5050", "d.example")
 PASSWORD = "hunter2-never-said"  # noqa: S105 - the tests' own
 HELPER = """#!/bin/sh
 read -r host || true
@@ -156,3 +157,39 @@ def test_a_helper_is_asked_once_and_only_when_the_registry_asks(tmp_path, helper
 
     assert helper() == [f"get {host}"]
     assert guarded.shown[-1][2] == basic("ada", PASSWORD)
+
+
+def test_a_job_of_gitlab_is_given_its_logins_by_variables(tmp_path):
+    """DOCKER_AUTH_CONFIG as GitLab Runner reads it comes first, the job's own login last."""
+    given = json.loads(docker_config(tmp_path / "given", "a.example", "given", "x").read_text())
+    docker_config(tmp_path / "docker", "a.example", "docker", "x")
+    docker_config(tmp_path / "docker", "b.example:5050", "docker", "x")
+    everything = {
+        "DOCKER_AUTH_CONFIG": json.dumps(given),
+        "DOCKER_CONFIG": str(tmp_path / "docker"),
+        "CI_REGISTRY": "c.example:5050",
+        "CI_REGISTRY_USER": "gitlab-ci-token",
+        "CI_REGISTRY_PASSWORD": PASSWORD,
+    }
+
+    logins = DockerLogins(everything)
+
+    users = [login.user if (login := logins.of(host)) else None for host in HOSTS]
+    assert users == ["given", "docker", "gitlab-ci-token", None]
+    assert PASSWORD not in repr(logins)
+    assert PASSWORD not in repr(logins.of("c.example:5050"))
+
+
+@pytest.mark.parametrize("missing", ["CI_REGISTRY", "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD"])
+def test_half_a_login_of_a_job_is_none(missing):
+    whole = {"CI_REGISTRY": "c.example", "CI_REGISTRY_USER": "u", "CI_REGISTRY_PASSWORD": PASSWORD}
+
+    assert DockerLogins({**whole, missing: ""}).of("c.example") is None
+
+
+def test_a_variable_that_cannot_be_read_is_named_and_not_shown():
+    with pytest.raises(OutsideError) as caught:
+        DockerLogins({"DOCKER_AUTH_CONFIG": f'{{"auths": "{PASSWORD}"'}).of("a.example")
+
+    assert caught.value.where == "DOCKER_AUTH_CONFIG"
+    assert PASSWORD not in str(caught.value) + caught.value.fix

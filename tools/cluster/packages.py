@@ -21,6 +21,10 @@ NODE = {
     "openssl": "certificates of the API server",
     "runc": "starts containers",
 }
+CI = {
+    "docker-registry": "the registry that pipelines push to",
+    "rsync": "gitlab-ci-local copies what artifacts name",
+}
 FOR_AGENT = {"argocd": {"gnupg": "Argo CD's keyring", "redis-server": "Argo CD's cache"}, "flux": {}}
 
 

@@ -1,9 +1,11 @@
-"""Where Docker and podman keep logins on this machine: their configuration files and their credential helpers."""
+"""Where Docker and podman keep logins on this machine: their configuration files and their credential helpers; and what
+GitLab gives to a job.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +21,8 @@ class DockerLogins:
     """Logins by host. Nothing is read or started before a host is asked for.
 
     Args:
-        environment: Variables that say where the files are: REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME.
+        environment: Variables that say where the files are (REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME), or what would be
+            in one: DOCKER_AUTH_CONFIG, and CI_REGISTRY with its _USER and _PASSWORD.
         limit: Seconds that a helper may take: long enough for a person who unlocks a keyring.
     """
 
@@ -40,18 +43,33 @@ class DockerLogins:
         return tuple(found)
 
     def of(self, host: str) -> Login | None:
-        """The login for a `host[:port]`: the first file that has one; in a file its helper comes before its text.
+        """The login for a `host[:port]`: the first that has one of DOCKER_AUTH_CONFIG, the files, and GitLab's own
+        registry; in a file its helper comes before its text.
+
+        Source: GitLab documentation, "Use Docker to build Docker images", DOCKER_AUTH_CONFIG, and "Predefined CI/CD
+        variables", CI_REGISTRY.
 
         Raises:
             OutsideError: a file or a helper cannot be read or understood. It repeats no value of either.
         """
-        for path in self.files:
-            found = _read(path)
+        for found in self._found():
             helper = found.helper(host)
             login = (_asked(f"docker-credential-{helper}", host, self.limit) if helper else None) or found.login(host)
             if login:
                 return login
-        return None
+        return self._job_login(host)
+
+    def _found(self) -> Iterator[LoginFile]:
+        text = self.environment.get("DOCKER_AUTH_CONFIG", "")
+        if text:
+            yield parse_logins(text.encode(), "DOCKER_AUTH_CONFIG")
+        yield from map(_read, self.files)
+
+    def _job_login(self, host: str) -> Login | None:
+        """What a job of GitLab CI may log in with to the registry of its own GitLab."""
+        user, password = (self.environment.get(f"CI_REGISTRY_{name}", "") for name in ("USER", "PASSWORD"))
+        is_own = host.lower() == self.environment.get("CI_REGISTRY", "").lower()
+        return Login(user, password, where="CI_REGISTRY_PASSWORD") if is_own and user and password else None
 
 
 def _read(path: Path) -> LoginFile:

@@ -1,0 +1,59 @@
+"""What the tests of pipelines share: a project with a bare repository, Debian's registry and this repository's own
+.gitlab-ci.yml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from debian_registry import DebianRegistry, free_port
+from pipeline import PIPELINE, PROGRAM, Project, make_tool
+from tiny import Tiny, set_identity, tiny_bundle
+
+
+@pytest.fixture(scope="session", autouse=True)
+def program() -> Path:
+    """gitlab-ci-local; its absence is an error that says how to get it."""
+    assert PROGRAM.exists(), f"{PROGRAM} is not there; fix: make test-ci"
+    return PROGRAM
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRegistry]:
+    """Debian's registry, running."""
+    made = DebianRegistry(tmp_path_factory.mktemp("registry"), free_port())
+    with made.serving():
+        yield made
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """The tiny bundle with this repository's pipeline, tests and an identity; its tag is not pushed yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_identity(patch)
+        folder = tmp_path_factory.mktemp("origin")
+        tiny = tiny_bundle(folder / "tiny")
+        tiny.write(".gitlab-ci.yml", PIPELINE.read_bytes())
+        tiny.write("Makefile", make_tool(folder))
+        tiny.write(".gitignore", "/.lockstep/\n/.venv/\n/.cache/\n__pycache__/\n")
+        tiny.write("components/front-door/tests/test_front_door.py", "def test_it():\n    assert True\n")
+        tiny.write("components/model/tests/test_model.py", "def test_it():\n    assert True\n")
+        tiny.git("tag", "-d", "v1.0.0")
+    return tiny
+
+
+@pytest.fixture
+def project(origin: Tiny, registry: DebianRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of this test's own: its repository, and its own path in the registry."""
+    set_identity(monkeypatch)
+    made = Project(tmp_path, {"LOCKSTEP_PUSH_URL": str(tmp_path / "tiny.git"), "GITLAB_USER_NAME": "Ada"})
+    origin.copy(made.work.folder)
+    made.work.replace("lockstep.yaml", "lockstep.local/tiny", f"{registry.host}/{tmp_path.name.replace('_', '-')}/tiny")
+    made.work.commit("a registry and a pipeline")
+    made.work.git("clone", "-q", "--bare", str(made.work.folder), str(made.bare.folder))
+    made.bare.git("config", "receive.advertisePushOptions", "true")
+    made.work.git("remote", "add", "origin", str(made.bare.folder))
+    return made
