@@ -6,7 +6,7 @@ AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
 test: .venv/dev.done .venv/dvc.done ; @$(BIN)/python -m pytest -n 2 --dist loadfile
-test-ci: .venv/dev.done .venv/ci.done ; @$(BIN)/python -m pytest tests/ci -n 2 --dist loadfile
+test-ci: .venv/dev.done .venv/ci.done ; @$(BIN)/python -m pytest tests/ci -n 2 --dist loadfile --timeout 600
 check: .venv/dev.done ; @PATH=$(BIN):$$PATH bash tools/check.sh
 bench: .venv/dev.done ; @$(BIN)/python -m bench
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from debian_registry import DebianRegistry, free_port
-from pipeline import PIPELINE, PROGRAM, Project, make_tool
+from fake_gitlab import JOB, serving_gitlab
+from pipeline import PIPELINE, PROGRAM, Event, Project, make_tool
 from tiny import Tiny, set_identity, tiny_bundle
+
+_API = ("CI_API_V4_URL", "CI_PROJECT_ID", "CI_PROJECT_PATH", "CI_JOB_TOKEN")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,10 +24,12 @@ def program() -> Path:
     return PROGRAM
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRegistry]:
-    """Debian's registry, running."""
-    made = DebianRegistry(tmp_path_factory.mktemp("registry"), free_port())
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[DebianRegistry]:
+    """Debian's registry, running and empty."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    made = DebianRegistry(folder, free_port())
     with made.serving():
         yield made
 
@@ -46,14 +51,25 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.fixture
-def project(origin: Tiny, registry: DebianRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project of this test's own: its repository, and its own path in the registry."""
+def project(
+    origin: Tiny, registry: DebianRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """A project of this test's own: its repository, its registry, and GitLab's API as a job reaches it."""
     set_identity(monkeypatch)
     made = Project(tmp_path, {"LOCKSTEP_PUSH_URL": str(tmp_path / "tiny.git"), "GITLAB_USER_NAME": "Ada"})
     origin.copy(made.work.folder)
-    made.work.replace("lockstep.yaml", "lockstep.local/tiny", f"{registry.host}/{tmp_path.name.replace('_', '-')}/tiny")
+    made.work.replace("lockstep.yaml", "lockstep.local/tiny", f"{registry.host}/tiny")
     made.work.commit("a registry and a pipeline")
     made.work.git("clone", "-q", "--bare", str(made.work.folder), str(made.bare.folder))
     made.bare.git("config", "receive.advertisePushOptions", "true")
     made.work.git("remote", "add", "origin", str(made.bare.folder))
-    return made
+    with serving_gitlab(made.gitlab) as api:
+        given = (api, "42", "team/documents", JOB)
+        made.variables |= dict(zip(_API, given, strict=True))
+        yield made
+
+
+@pytest.fixture
+def tagged(project: Project) -> Event:
+    """The push of v1.0.0."""
+    return project.tag("1.0.0")

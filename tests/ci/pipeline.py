@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fake_gitlab import FakeGitlab
 from tiny import Tiny
 
 TOP = Path(__file__).resolve().parents[2]
@@ -29,7 +32,7 @@ class Event:
 
     Args:
         revision: What is checked out.
-        before: What the default branch was at before, for `rules:changes`.
+        before: What the default branch was at before, for `rules:changes`; empty for what it is at.
         variables: What GitLab says of it.
         unset: What it does not say.
     """
@@ -45,7 +48,7 @@ class Ran:
     """A pipeline that ended.
 
     Args:
-        code: Of gitlab-ci-local: 0 where every job passed.
+        code: Of gitlab-ci-local: 0 where every job passed, or may fail.
         text: What it and its jobs said.
         clone: Where it ran.
     """
@@ -53,6 +56,11 @@ class Ran:
     code: int
     text: str
     clone: Tiny
+
+    @property
+    def passed(self) -> bool:
+        """Whether every job passed, also those that may fail without failing the pipeline."""
+        return self.code == 0 and not re.search("^ (FAIL|WARN) ", self.text, re.MULTILINE)
 
 
 @dataclass
@@ -62,11 +70,13 @@ class Project:
     Args:
         folder: Everything is below it.
         variables: Of every job: where to push, what the API is.
+        gitlab: Its API.
         clones: How many there are.
     """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    gitlab: FakeGitlab = field(default_factory=FakeGitlab)
     clones: int = 0
 
     @property
@@ -95,7 +105,8 @@ class Project:
         made.git("checkout", "-q", "--detach", event.revision)
         made.git("branch", "-q", "-D", "main")
         made.git("remote", "add", "gcl-origin", _PROJECT)
-        made.git("update-ref", "refs/remotes/origin/main", event.before)
+        if event.before:
+            made.git("update-ref", "refs/remotes/origin/main", event.before)
         made.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
         return made
 
@@ -136,6 +147,38 @@ class Project:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
+    def push(self, path: str, text: str = "changed\n") -> Event:
+        """A change of a file, pushed to the default branch."""
+        before = self.git("rev-parse", "main")
+        self.change(path, text)
+        self.work.git("push", "-q", "origin", "HEAD:main")
+        return self.pushed(before)
+
+    def propose(self, path: str, text: str = "changed\n") -> Event:
+        """A merge request that changes a file."""
+        self.work.git("checkout", "-q", "-b", "proposal")
+        self.change(path, text)
+        self.work.git("push", "-q", "origin", "proposal")
+        return self.proposed("proposal")
+
+    def change(self, path: str, text: str) -> None:
+        """A commit on what the developer's clone and the default branch have."""
+        self.work.git("pull", "-q", "--rebase", "origin", "main")
+        self.work.write(path, text)
+        self.work.commit(f"change {path}")
+
+    def tag(self, version: str) -> Event:
+        """A tag on what the developer's clone has, pushed."""
+        self.work.tag(version)
+        self.work.git("push", "-q", "origin", f"v{version}")
+        self.gitlab.tags[f"v{version}"] = self.git("rev-parse", f"v{version}^{{commit}}")
+        return self.tagged(f"v{version}")
+
+    def front(self, environment: str = "production") -> str:
+        """The release that the front of an environment names."""
+        text = self.git("show", f"main:releases/{environment}/front/front.yaml")
+        return next(line.split('"')[-2] for line in text.splitlines() if "lockstep.dev/release" in line)
+
     def pushed(self, before: str) -> Event:
         """A push to the default branch, which was at `before`."""
         sha = self.git("rev-parse", "main")
@@ -148,7 +191,7 @@ class Project:
         """A push of a tag: GitLab says no branch, and every `rules:changes` is true."""
         sha = self.git("rev-parse", f"{tag}^{{commit}}")
         names = {"CI_COMMIT_TAG": tag, "CI_COMMIT_REF_NAME": tag, "CI_COMMIT_SHA": sha, "CI_PIPELINE_SOURCE": "push"}
-        return Event(sha, self.git("rev-parse", "main"), names, ("CI_COMMIT_BRANCH",))
+        return Event(sha, "", names, ("CI_COMMIT_BRANCH",))
 
     def proposed(self, branch: str) -> Event:
         """A merge request of a branch."""
@@ -165,3 +208,9 @@ def make_tool(folder: Path) -> str:
     tool.write_text(_TOOL.format(python=sys.executable))
     tool.chmod(0o755)
     return f".venv/%.done: ; @mkdir -p .venv/bin && ln -sf {tool} .venv/bin/lockstep\n"
+
+
+def tags_of(host: str, image: str) -> set[str]:
+    """The tags of an image of the project in a registry."""
+    with urllib.request.urlopen(f"http://{host}/v2/tiny/{image}/tags/list") as answer:
+        return set(json.load(answer)["tags"])
