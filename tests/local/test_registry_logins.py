@@ -160,7 +160,7 @@ def test_a_helper_is_asked_once_and_only_when_the_registry_asks(tmp_path, helper
 
 
 def test_a_job_of_gitlab_is_given_its_logins_by_variables(tmp_path):
-    """DOCKER_AUTH_CONFIG as GitLab Runner reads it comes first, the job's own login last."""
+    """A file of its own comes first, then DOCKER_AUTH_CONFIG as GitLab Runner reads it; the job's own login last."""
     given = json.loads(docker_config(tmp_path / "given", "a.example", "given", "x").read_text())
     docker_config(tmp_path / "docker", "a.example", "docker", "x")
     docker_config(tmp_path / "docker", "b.example:5050", "docker", "x")
@@ -176,6 +176,9 @@ def test_a_job_of_gitlab_is_given_its_logins_by_variables(tmp_path):
 
     users = [login.user if (login := logins.of(host)) else None for host in HOSTS]
     assert users == ["given", "docker", "gitlab-ci-token", None]
+    file = docker_config(tmp_path / "file", "a.example", "may-push", "x")
+    more = DockerLogins({**everything, "REGISTRY_AUTH_FILE": str(file)})
+    assert [login.user if (login := more.of(host)) else None for host in HOSTS] == ["may-push", *users[1:]]
     assert PASSWORD not in repr(logins)
     assert PASSWORD not in repr(logins.of("c.example:5050"))
 

@@ -43,8 +43,8 @@ class DockerLogins:
         return tuple(found)
 
     def of(self, host: str) -> Login | None:
-        """The login for a `host[:port]`: the first that has one of DOCKER_AUTH_CONFIG, the files, and GitLab's own
-        registry; in a file its helper comes before its text.
+        """The login for a `host[:port]`: the first that has one of REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, Docker's
+        file, and GitLab's own registry; in a file its helper comes before its text.
 
         Source: GitLab documentation, "Use Docker to build Docker images", DOCKER_AUTH_CONFIG, and "Predefined CI/CD
         variables", CI_REGISTRY.
@@ -60,10 +60,12 @@ class DockerLogins:
         return self._job_login(host)
 
     def _found(self) -> Iterator[LoginFile]:
-        text = self.environment.get("DOCKER_AUTH_CONFIG", "")
+        text, own = self.environment.get("DOCKER_AUTH_CONFIG", ""), self.environment.get("REGISTRY_AUTH_FILE")
+        first = self.files[:1] if own else ()
+        yield from map(_read, first)
         if text:
             yield parse_logins(text.encode(), "DOCKER_AUTH_CONFIG")
-        yield from map(_read, self.files)
+        yield from map(_read, self.files[len(first) :])
 
     def _job_login(self, host: str) -> Login | None:
         """What a job of GitLab CI may log in with to the registry of its own GitLab."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockstep.cli.arguments import parse_environment_name, since_commit
+from lockstep.cli.arguments import commit_at, parse_environment_name, since_commit
 from lockstep.cli.output import asking, emit, paint, say, shared, show_findings
 from lockstep.core.shown import amount
 
@@ -97,14 +97,16 @@ def _fronts(workspace: Workspace, what: tuple[str, ...], looking: Looking) -> Ve
 
 
 def _since(workspace: Workspace, revision: str, looking: Looking) -> Verified:
-    """HEAD is what CI checks out, on a branch or on none; an older commit that is not here hides nothing."""
+    """HEAD is what CI checks out, on a branch or on none; releases in a repository of their own are not on it."""
     from lockstep.verbs.verify_back import verify_since  # noqa: PLC0415
 
+    is_elsewhere = bool(workspace.bundle.state.repository)
+    there = workspace if is_elsewhere else workspace.at(commit_at(workspace, "HEAD"))
+    tip = there.state.commit  # of a repository of their own, now that it was asked
     old = since_commit(workspace, revision)
     if old is None:
-        say(f"{revision[:10]} is no commit here: every release and environment is verified")
-    head = workspace.repository.resolve("HEAD")
-    return verify_since(workspace.at(head) if head else workspace, old, looking)
+        say(f"{revision[:10]} is no commit here: every release and environment at {tip[:10]} is verified")
+    return verify_since(there, old, looking)
 
 
 def _show(verified: Verified) -> None:

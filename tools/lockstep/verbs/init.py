@@ -65,7 +65,8 @@ def start_bundle(start: Start) -> Edited:
 def bundle_files(name: ComponentName) -> dict[str, bytes]:
     """The files of a new bundle by path in it. A function of the name and of the installed Lockstep alone."""
     own = {path: data.replace(_NAME, name.encode()) for path, data in _below(SCAFFOLD / "bundle").items()}
-    own[".gitignore"] = own.pop("gitignore")  # under its true name it would hide files of Lockstep's own repository
+    for hidden in ("gitignore", "gitlab-ci.yml"):  # under their true names they would mean Lockstep's own repository
+        own[f".{hidden}"] = own.pop(hidden)
     return {**own, **{f"charts/{path}": data for path, data in _below(SCAFFOLD / "charts").items()}}
 
 
