@@ -21,7 +21,8 @@ if [ ! -x .venv/bin/python ]; then
   fi
   rm -f .venv-error.log
 fi
-echo "set-up: locked packages from requirements/$kind.lock (once)" >&2
+[ "$kind" = ci ] && lock=requirements/ci/package-lock.json || lock=requirements/$kind.lock
+echo "set-up: locked packages from $lock (once)" >&2
 if [ "$kind" = dvc ]; then
   .venv/bin/python -m venv .venv/dvc
   # The lock is whole: what it leaves out on purpose is not asked for.
@@ -30,7 +31,7 @@ if [ "$kind" = dvc ]; then
   exit
 fi
 if [ "$kind" = ci ]; then
-  if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20)'; then
+  if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then
     echo "lockstep: what runs .gitlab-ci.yml needs Node 20 or newer and npm.  fix: install them, then make test-ci" >&2
     exit 3
   fi
