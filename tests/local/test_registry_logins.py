@@ -178,7 +178,8 @@ def test_a_job_of_gitlab_is_given_its_logins_by_variables(tmp_path):
     assert users == ["given", "docker", "gitlab-ci-token", None]
     file = docker_config(tmp_path / "file", "a.example", "may-push", "x")
     more = DockerLogins({**everything, "REGISTRY_AUTH_FILE": str(file)})
-    assert [login.user if (login := more.of(host)) else None for host in HOSTS] == ["may-push", *users[1:]]
+    explicit = [login.user if (login := more.of(host)) else None for host in HOSTS]
+    assert explicit == ["may-push", *users[1:]]
     assert PASSWORD not in repr(logins)
     assert PASSWORD not in repr(logins.of("c.example:5050"))
 

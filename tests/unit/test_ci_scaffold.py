@@ -17,7 +17,7 @@ def pipeline(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for part in ("default", "test"):
         found[part].pop("before_script", None)
-    found["default"]["cache"].pop("key")
+        found[part].pop("cache", None)
     return found
 
 
@@ -32,6 +32,7 @@ def test_what_installs_names_hashes_and_nothing_else():
     assert ours["test"]["before_script"][0] == "make --silent .venv/dev.done"
     assert "--require-hashes -r requirements.lock" in theirs["default"]["before_script"][0]
     assert "before_script" not in theirs["test"]
+    assert ours["default"]["cache"]["paths"] == theirs["default"]["cache"]["paths"] == [".venv"]
     assert ours["default"]["before_script"][1:] == theirs["default"]["before_script"][1:]
 
 
