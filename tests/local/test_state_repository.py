@@ -57,6 +57,7 @@ def test_release_stage_promote_and_rollback_are_commits_there(tiny: Tiny, state:
     assert tiny.git("ls-tree", "--name-only", "main", "--", "releases") == ""
     assert "1.0.0" in run("status", "staging")
     assert "verified" in run("verify")
+    assert "only the front, which names 1.0.0" in run("verify", "--since", state.git("rev-parse", "main~1"))
     assert run("history", "staging").count("\n") >= 5
 
 
