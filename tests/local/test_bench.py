@@ -61,6 +61,7 @@ def test_run_says_what_failed(tmp_path):
         run([sys.executable, "-c", "raise SystemExit('told to')"], tmp_path)
 
 
+@pytest.mark.timeout(600)
 def test_quick_bench_fills_every_area_and_leaves_nothing_behind(tmp_path):
     out = tmp_path / "bench.json"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), "TMPDIR": str(tmp_path), "BENCH": "quick"}
