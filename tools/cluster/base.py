@@ -38,18 +38,20 @@ _HOOKS = (
 _EPOCH = "1735689600"  # 2025-01-01: no file is younger, so that the clock stays out of the image
 
 
-def base_image(say: Callable[[str], None]) -> tuple[Layout, Digest]:
-    """A store and in it the image of this machine's Debian with Python, made now where the cache has none.
+def base_image(say: Callable[[str], None], more: tuple[str, ...] = ()) -> tuple[Layout, Digest]:
+    """A store and in it the image of this machine's Debian with Python, made now where the cache has none. `more` are
+    further packages: what runs in a cluster needs none.
 
     Two machines that make it from the same state of Debian's archive get the same digest; one machine keeps it.
     """
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    command = _command(release)
+    packages = (*PACKAGES, *more)
+    command = _command(release, packages)
     key = hashlib.sha256(json.dumps([command, _EPOCH, platform.machine()]).encode()).hexdigest()[:16]
     store = Layout(cache() / f"base-{key}", "base")
     with files.locked(cache() / "base.lock"):
         if TAG not in store.tags():
-            say(f"base image: Debian {release} with {' and '.join(PACKAGES)} (about a minute)")
+            say(f"base image: Debian {release} with {' and '.join(packages)} (about a minute)")
             with files.scratch_folder(cache()) as folder:
                 _bootstrap(command, folder / "root.tar")
                 layer = store.put("base image", _copying(folder / "root.tar"))
@@ -81,11 +83,11 @@ def are_pushed(images: Images, registry: str) -> bool:
     return True
 
 
-def _command(release: str) -> list[str]:
+def _command(release: str, packages: tuple[str, ...]) -> list[str]:
     """mmdebstrap's, but for the file that it writes; part of the image's key."""
     left_out = [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
     hooks = [f"--customize-hook={hook}" for hook in _HOOKS]
-    chosen = ["--variant=essential", f"--include={','.join(PACKAGES)}", "--skip=output/dev", *left_out, *hooks]
+    chosen = ["--variant=essential", f"--include={','.join(packages)}", "--skip=output/dev", *left_out, *hooks]
     return ["mmdebstrap", "--quiet", "--mode=root", *chosen, release]
 
 

@@ -123,6 +123,29 @@ def watched(command: Sequence[str], folder: Path, tick: Callable[[], None]) -> O
     return Output(child.returncode, stdout, stderr)
 
 
+def logged(
+    command: Sequence[str], stdin: IO[bytes], log: IO[bytes], *, environment: Mapping[str, str] | None = None
+) -> int:
+    """The exit code of a program that reads a file and whose both streams go to a log; it dies with this process.
+
+    Raises:
+        OutsideError: the program is not installed or cannot be started.
+    """
+    try:
+        child = subprocess.Popen(
+            command, stdin=stdin, stdout=log, stderr=log, env={**os.environ, **(environment or {})},
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock is taken
+        )  # fmt: skip
+    except OSError as error:
+        raise _unstarted(command, error) from error
+    with child:
+        try:
+            return child.wait()
+        except BaseException:
+            child.kill()
+            raise
+
+
 def start(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:

@@ -84,6 +84,16 @@ def asking(command: Command) -> Command:
     )(command)
 
 
+def building(command: Command) -> Command:
+    """Adds the options of verbs that build: `--jobs`, and those of verbs that ask registries."""
+    kind = click.IntRange(1, 64)
+    return asking(
+        click.option("--jobs", default=2, show_default=True, type=kind, help="Images that Docker builds at once.")(
+            command
+        )
+    )
+
+
 def example(*lines: str) -> str:
     """The worked example at the end of a command's help, each line as it is typed."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

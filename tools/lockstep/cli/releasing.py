@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockstep.cli.arguments import commit_at, note_uncommitted, parse_environment_name, parse_version
-from lockstep.cli.output import asking, edited_data, emit, example, say, shared, show_edited, writing
+from lockstep.cli.output import building, edited_data, emit, example, say, shared, show_edited, writing
 from lockstep.core.shown import amount
 from lockstep.verbs.workspace import Workspace, open_workspace
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 @click.command(epilog=example("lockstep build", "lockstep build --push"))
 @click.argument("revision", default="HEAD")
 @click.option("--push", "pushes", is_flag=True, help="Into the registry of lockstep.yaml, not .lockstep/store.")
-@asking
+@building
 @shared
-def build(revision: str, form: str, folder: Path, *, pushes: bool, plain_http: bool) -> None:
+def build(revision: str, form: str, folder: Path, *, pushes: bool, jobs: int, plain_http: bool) -> None:
     """Put every image of REVISION into the store, so that a later release finds it there. Nothing is committed.
 
     Where REVISION was released already, this brings back what its releases need and the store has lost, and their tags.
@@ -36,7 +37,7 @@ def build(revision: str, form: str, folder: Path, *, pushes: bool, plain_http: b
 
     workspace = open_workspace(folder, say)
     stores = (registry_stores if pushes else own_stores)(workspace, plain_http=plain_http)
-    built = build_commit(workspace, commit_at(workspace, revision), stores)
+    built = build_commit(workspace, commit_at(workspace, revision), replace(stores, jobs=jobs))
     if form == "json":
         emit("build", {"images": built})
         return
@@ -54,9 +55,11 @@ def build(revision: str, form: str, folder: Path, *, pushes: bool, plain_http: b
     "--stage", "environment", metavar="ENVIRONMENT", default="", help="Also stage it there, in a commit of its own."
 )
 @writing
-@asking
+@building
 @shared
-def release(version: str, environment: str, how: Writing, form: str, folder: Path, *, plain_http: bool) -> None:
+def release(
+    version: str, environment: str, how: Writing, form: str, folder: Path, *, jobs: int, plain_http: bool
+) -> None:
     """Compose the commit tagged with VERSION into one release and commit releases/VERSION/release.yaml.
 
     Its images go to .lockstep/store. With --push they go to the registry that lockstep.yaml names, if it names one,
@@ -68,7 +71,8 @@ def release(version: str, environment: str, how: Writing, form: str, folder: Pat
     began = time.monotonic()
     workspace = open_workspace(folder, say)
     how = aimed(workspace, how)
-    wanted, stores = parse_version(version, workspace), stores_for(workspace, how.remote, plain_http=plain_http)
+    wanted = parse_version(version, workspace)
+    stores = replace(stores_for(workspace, how.remote, plain_http=plain_http), jobs=jobs)
 
     def act(here: Workspace) -> tuple[Released, Edited | None]:
         return _released(here, wanted, environment, stores, how)

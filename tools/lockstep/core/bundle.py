@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from lockstep.core.builder import Builder
 from lockstep.core.cluster.quantity import thousandths
 from lockstep.core.component import Component, Kind
 from lockstep.core.document import parse_authored
@@ -107,6 +108,9 @@ class Bundle(Value):
         default=None, description="bytes of the largest layer that the registry takes, such as `10G` or `52000Mi`"
     )
     platform: Platform = Field(default=Platform(), description="what images are made for")
+    builder: Builder = Field(
+        default=Builder.WHEELS, description="who makes runtimes: `wheels`, or `docker` from each Dockerfile"
+    )
     lines: tuple[str, ...] = Field(default=("main",), description="branches that may be released")
     tag_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = Field(
         default="v", description="before the version in tags"

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from lockstep.core.builder import Builder
 from lockstep.core.document import Document, parse_authored
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.model import Value, load
@@ -62,6 +63,7 @@ def _folder(path: str) -> str:
 
 FilePath = Annotated[str, AfterValidator(_inside)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$"), AfterValidator(_variable)]
+BuildArgument = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(?:\.[0-9]+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 RequestPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")]
 
@@ -100,11 +102,22 @@ class Image(Value):
         "people",
     )
 
+    builder: Builder | None = Field(
+        default=None, description="`wheels` or `docker`, instead of what lockstep.yaml says: who makes its runtime"
+    )
+    args: Mapping[BuildArgument, str] = Field(
+        default_factory=dict, description="build arguments, for Docker only; never secrets"
+    )
+
     @model_validator(mode="after")
     def _one_origin(self) -> Image:
         built = self.dockerfile is not None or bool(self.code) or self.requirements is not None
         if built == (self.reference is not None):
             raise ValueError("give either `dockerfile` (with `code` and `requirements`) or `reference: name@sha256:…`")
+        if self.reference is not None and (self.builder or self.args):
+            raise ValueError("an image named by `reference` is not built: leave out `builder` and `args`")
+        if "BASE_IMAGE" in self.args:
+            raise ValueError("BASE_IMAGE is given by Lockstep: it is `platform: {base: …}` of lockstep.yaml")
         return self
 
 

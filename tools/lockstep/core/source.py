@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lockstep.core.bundle import Bundle, call_findings, parse_bundle
 from lockstep.core.component import Component, Kind, parse_component
+from lockstep.core.context import Context, built_inputs, context_inputs, contexts_of, is_built
 from lockstep.core.document import InvalidDocument, format_json
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.inputs import Calls, Change, Input, InputKind, Inputs
@@ -32,12 +33,14 @@ class Source:
         components: Every component.yaml, by name.
         inputs: What each component is made of, sorted by kind and path.
         locks: weights.lock of every component whose weights are DVC pointers.
+        contexts: What Docker builds a component from, where it does.
     """
 
     bundle: Bundle
     components: Mapping[ComponentName, Component]
     inputs: Inputs
     locks: Mapping[ComponentName, WeightsLock]
+    contexts: Mapping[ComponentName, Context]
 
     @property
     def calls(self) -> Calls:
@@ -61,7 +64,8 @@ def load_bundle(tree: Tree) -> Bundle:
 
 
 def load_source(tree: Tree) -> Source:
-    """The bundle at a commit. Its cost follows the number of components, not of files or bytes.
+    """The bundle at a commit. Its cost follows the number of components, not of files or bytes; where Docker
+    builds, also that of files in the component's folder.
 
     Raises:
         Refused: everything that is wrong in any component, at once.
@@ -78,8 +82,12 @@ def load_source(tree: Tree) -> Source:
         [finding for name, component in components.items() for finding in _path_findings(name, component, entries)],
         "some files that components name are not in the commit",
     )
-    inputs = {name: _inputs(name, component, bundle, entries) for name, component in components.items()}
-    return Source(bundle, components, inputs, _locks(tree, components))
+    contexts = contexts_of(tree, bundle, components)
+    given = context_inputs(tree, contexts)
+    inputs = {
+        name: _inputs(name, component, bundle, entries, given.get(name, ())) for name, component in components.items()
+    }
+    return Source(bundle, components, inputs, _locks(tree, components), contexts)
 
 
 def component_path(name: str, path: str) -> str:
@@ -187,7 +195,11 @@ def _path_findings(name: ComponentName, component: Component, entries: Mapping[s
 
 
 def _inputs(
-    name: ComponentName, component: Component, bundle: Bundle, entries: Mapping[str, TreeEntry]
+    name: ComponentName,
+    component: Component,
+    bundle: Bundle,
+    entries: Mapping[str, TreeEntry],
+    context: tuple[Input, ...],
 ) -> tuple[Input, ...]:
     found = [Input(kind=kind, path=path, oid=entries[path].oid) for path, kind in paths_of(name, component).items()]
     if component.kind is Kind.SERVICE:
@@ -195,7 +207,9 @@ def _inputs(
     if component.image and component.image.reference is None:
         platform = format_json(bundle.platform.identity).encode()
         found.append(Input(kind=InputKind.RUNTIME, path=_PLATFORM, oid=blob_oid(platform)))
-    return tuple(sorted((*found, *image_inputs(name, component)), key=lambda entry: (entry.kind, entry.path)))
+    found += [item for item in context if item not in found]
+    found += [*built_inputs(name, component, bundle), *image_inputs(name, component)]
+    return tuple(sorted(found, key=lambda entry: (entry.kind, entry.path)))
 
 
 def image_inputs(name: ComponentName, component: Component) -> tuple[Input, ...]:
@@ -215,8 +229,10 @@ def is_image(item: Input | Change) -> bool:
 
 
 def is_file(item: Input) -> bool:
-    """Whether an input is a file or folder of the commit: not the platform, which is a part of one, and no image."""
-    return item.path != _PLATFORM and not is_image(item)
+    """Whether an input is a file or folder of the commit: not the platform or how Docker builds, which are parts
+    of one, and no image.
+    """
+    return item.path != _PLATFORM and not is_built(item) and not is_image(item)
 
 
 def _locks(tree: Tree, components: Mapping[ComponentName, Component]) -> dict[ComponentName, WeightsLock]:

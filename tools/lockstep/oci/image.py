@@ -21,6 +21,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 SCHEMA_VERSION = 2  # manifest.md, "Image Manifest Property Descriptions"
 BASE_DIGEST = "org.opencontainers.image.base.digest"  # annotations.md, "Pre-Defined Annotation Keys"
+BUILDER = "dev.lockstep.builder"  # an annotation: who made the image's own layers, where that was not Lockstep
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"  # image-index.md: an image of several platforms
 DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -53,11 +54,14 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A parsed manifest; layers from the lowest to the uppermost. `base` is the image that it says it stands on."""
+    """A parsed manifest; layers from the lowest to the uppermost. `base` is the image that it says it stands on,
+    `builder` who made the layers above, if not Lockstep.
+    """
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
     base: Digest | None = None
+    builder: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ def image_of(layers: Sequence[Layer], platform: Platform, settings: Settings | N
     manifest = {
         "schemaVersion": SCHEMA_VERSION,
         "mediaType": MANIFEST_TYPE,
-        "config": _descriptor(CONFIG_TYPE, digest_of(data), len(data)),
-        "layers": [_descriptor(LAYER_TYPE, layer.digest, layer.size) for layer in layers],
+        "config": descriptor(CONFIG_TYPE, digest_of(data), len(data)),
+        "layers": [descriptor(LAYER_TYPE, layer.digest, layer.size) for layer in layers],
     }
     return Image(format_json(manifest).encode(), data, tuple(layers))
 
@@ -106,15 +110,15 @@ def appended(manifest: bytes, config: bytes, layers: Sequence[Layer], settings: 
         InvalidManifest: the base's manifest or configuration is not what the specification says.
     """
     parse_manifest(manifest, "base image")
-    upper, data = _object(manifest, "base image"), _object(config, "configuration of the base image")
+    upper, data = parse_object(manifest, "base image"), parse_object(config, "configuration of the base image")
     diff_ids = _field(_field(data, "rootfs", dict, "base image"), "diff_ids", list, "base image")
     diff_ids.extend(layer.digest for layer in layers)
     if isinstance(data.get("history"), list):
         data["history"].extend({"created_by": "lockstep"} for _ in layers)
     _set(data, settings)
     body = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    upper["config"] = _descriptor(upper["config"]["mediaType"], digest_of(body), len(body))
-    upper["layers"].extend(_descriptor(_layer_type(upper), layer.digest, layer.size) for layer in layers)
+    upper["config"] = descriptor(upper["config"]["mediaType"], digest_of(body), len(body))
+    upper["layers"].extend(descriptor(layer_type(upper), layer.digest, layer.size) for layer in layers)
     upper["annotations"] = {**(upper.get("annotations") or {}), BASE_DIGEST: digest_of(manifest)}
     return Image(
         json.dumps(upper, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(),
@@ -131,7 +135,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         InvalidManifest: not JSON, not a manifest of one image (an index is not), or a field is missing or of
             the wrong form.
     """
-    top = _object(data, where)
+    top = parse_object(data, where)
     found = top.get("mediaType", MANIFEST_TYPE)
     if top.get("schemaVersion") != SCHEMA_VERSION or found not in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE):
         raise InvalidManifest(
@@ -140,11 +144,13 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             fix="name the image of one platform by its digest",
         )
     layers = _field(top, "layers", list, where)
-    said = (top.get("annotations") or {}).get(BASE_DIGEST, "")
+    annotations = top.get("annotations") or {}
+    said = annotations.get(BASE_DIGEST, "")
     return Manifest(
         _parse_descriptor(top.get("config"), where),
         tuple(_parse_descriptor(layer, where) for layer in layers),
         Digest(said) if Digest.pattern.fullmatch(str(said)) else None,
+        str(annotations.get(BUILDER, "")),
     )
 
 
@@ -154,18 +160,18 @@ def platform_of(config: bytes, where: str) -> tuple[str, str]:
     Raises:
         InvalidManifest: it does not say them.
     """
-    data = _object(config, where)
+    data = parse_object(config, where)
     return str(_field(data, "os", str, where)), str(_field(data, "architecture", str, where))
 
 
 def variables_of(config: bytes, where: str) -> dict[str, str]:
     """The environment variables that a configuration gives to programs."""
-    inner = _object(config, where).get("config") or {}
+    inner = parse_object(config, where).get("config") or {}
     return dict(str(pair).partition("=")[::2] for pair in inner.get("Env") or [])
 
 
-def _layer_type(manifest: Mapping[str, Any]) -> str:
-    """Docker refuses OCI layers in a manifest of its own form."""
+def layer_type(manifest: Mapping[str, Any]) -> str:
+    """The media type of our layers in a manifest: Docker refuses OCI layers in a manifest of its own form."""
     docker = manifest.get("mediaType") == DOCKER_MANIFEST_TYPE
     return "application/vnd.docker.image.rootfs.diff.tar" if docker else LAYER_TYPE
 
@@ -186,7 +192,8 @@ def _set(config: dict[str, Any], settings: Settings) -> None:
         config["config"] = inner
 
 
-def _descriptor(media_type: str, digest: Digest, size: int) -> dict[str, Any]:
+def descriptor(media_type: str, digest: Digest, size: int) -> dict[str, Any]:
+    """A content descriptor as it stands in a manifest."""
     return {"mediaType": media_type, "digest": digest, "size": size}
 
 
@@ -212,7 +219,8 @@ def _field(data: Mapping[str, Any], name: str, kind: type[Any], where: str) -> A
     return value
 
 
-def _object(data: bytes, where: str) -> dict[str, Any]:
+def parse_object(data: bytes, where: str) -> dict[str, Any]:
+    """A JSON object in which no key stands twice. Raises InvalidManifest if it is none."""
     try:
         value = json.loads(data, object_pairs_hook=_unique)
     except ValueError as error:

@@ -26,7 +26,7 @@ BLOCK = 512  # bytes of a tar block
 END = bytes(2 * BLOCK)  # of an archive
 _LARGEST_USTAR_SIZE = 8**11 - 1  # eleven octal digits
 _LONGEST_USTAR_NAME = 100  # bytes
-_WHITEOUT = ".wh."
+WHITEOUT = ".wh."
 
 Mode = Literal[0o644, 0o755]
 Opener = Callable[[], BinaryIO]
@@ -251,9 +251,9 @@ def check(entry: Entry) -> None:
             where=entry.path,
             fix="use a relative path such as app/src/main.py",
         )
-    if any(part.startswith(_WHITEOUT) for part in parts):
+    if any(part.startswith(WHITEOUT) for part in parts):
         raise InvalidEntry(
-            f"a name that starts with {_WHITEOUT} means a deletion in a layer",
+            f"a name that starts with {WHITEOUT} means a deletion in a layer",
             where=entry.path,
             fix="rename it",
         )

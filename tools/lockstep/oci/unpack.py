@@ -1,8 +1,9 @@
 """Images as folders, for running them on this machine without a container.
 
-Only Lockstep's own layers are unpacked: uncompressed, without deletions, devices and hard links. The archive
-is believed in nothing: its digest is checked while it is read, no path or link leaves the folder, and modes
-are 644 and 755 whatever it says.
+Only uncompressed layers are unpacked. The archive is believed in nothing: its digest is checked while it is read, no
+path or link leaves the folder, and modes are 644 and 755 whatever it says. Layers that Lockstep wrote have no
+deletions, devices and hard links. Of those that Docker wrote only what lies below /app is unpacked, with its deletions
+and hard links: the rest is the system, and what runs here runs on this machine's own.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import BinaryIO, cast
 from lockstep.adapters import files
 from lockstep.core.errors import LockstepError, OutsideError
 from lockstep.core.names import Digest
+from lockstep.oci.code import FOLDER as APP
 from lockstep.oci.image import Descriptor, parse_manifest
-from lockstep.oci.layer import CHUNK, LAYER_TYPE, Entry, InvalidEntry, check
+from lockstep.oci.layer import CHUNK, LAYER_TYPE, WHITEOUT, Entry, InvalidEntry, check, is_inside
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import Damaged, Hashed, Store, own_layers
+
+_OPAQUE = f"{WHITEOUT}{WHITEOUT}.opq"
 
 
 def unpacked(store: Store, image: Digest, cache: Path) -> Path:
@@ -45,7 +49,7 @@ def unpacked(store: Store, image: Digest, cache: Path) -> Path:
     manifest = parse_manifest(store.manifest(image), str(image))
     with files.new_folder(target) as folder:
         for layer in own_layers(store, manifest, str(image)):
-            _overlay(_layer(store, layer, cache / "layers"), folder)
+            _overlay(_layer(store, layer, cache / "layers", is_ours=not manifest.builder), folder)
     return target
 
 
@@ -54,12 +58,12 @@ def folder_of(image: Digest, cache: Path) -> Path:
     return cache / image.hex
 
 
-def _layer(store: Store, layer: Descriptor, cache: Path) -> Path:
+def _layer(store: Store, layer: Descriptor, cache: Path, *, is_ours: bool) -> Path:
     """The folder with one layer's files."""
-    target = cache / layer.digest.hex
+    target = cache / (layer.digest.hex if is_ours else f"{layer.digest.hex}-docker")
     if not target.is_dir():
         with files.new_folder(target) as folder:
-            _unpack(store, layer, folder)
+            _unpack(store, layer, folder, is_ours=is_ours)
     return target
 
 
@@ -70,8 +74,11 @@ def _overlay(layer: Path, folder: Path) -> None:
         if place.is_symlink() or place.is_file():
             raise _below_a_file(str(place))
         files.put_folder(place)
+        _delete(place, names)
         for name in sorted([*names, *(child for child in folders if Path(parent, child).is_symlink())]):
             path, source = place / name, Path(parent, name)
+            if name.startswith(WHITEOUT):
+                continue
             if path.is_dir() and not path.is_symlink():
                 raise InvalidEntry(
                     "a file in the place of a folder of a lower layer", where=str(path), fix="rename one of them"
@@ -81,6 +88,19 @@ def _overlay(layer: Path, folder: Path) -> None:
                 files.put_link(path, str(source.readlink()))
             else:
                 files.put_same(path, source)
+
+
+def _delete(place: Path, names: list[str]) -> None:
+    """Takes away what a layer says is gone from lower ones. Source: OCI image-spec v1.1.0, layer.md, "Whiteouts"."""
+    if _OPAQUE in names:
+        files.remove_folder(place)
+        files.put_folder(place)
+    for name in names:
+        gone = place / name.removeprefix(WHITEOUT)
+        if name.startswith(WHITEOUT) and gone.is_dir() and not gone.is_symlink():
+            files.remove_folder(gone)
+        elif name.startswith(WHITEOUT):
+            files.remove(gone)
 
 
 def _below_a_file(where: str) -> InvalidEntry:
@@ -100,7 +120,7 @@ class _Reader:
         return data
 
 
-def _unpack(store: Store, layer: Descriptor, folder: Path) -> None:
+def _unpack(store: Store, layer: Descriptor, folder: Path, *, is_ours: bool) -> None:
     if layer.media_type != LAYER_TYPE:
         raise LockstepError(
             f"cannot unpack a layer of type {layer.media_type}", where=str(layer.digest),
@@ -111,7 +131,10 @@ def _unpack(store: Store, layer: Descriptor, folder: Path) -> None:
         try:
             with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|", bufsize=CHUNK) as archive:
                 for member in archive:
-                    _place(archive, member, folder)
+                    if is_ours:
+                        _place(archive, member, folder)
+                    else:
+                        _place_of_docker(archive, member, folder)
         except tarfile.TarError as error:
             _rest(reader, layer)
             raise OutsideError(
@@ -128,14 +151,42 @@ def _rest(reader: _Reader, layer: Descriptor) -> None:
         raise Damaged(layer.digest, reader.hashed.layer.digest)
 
 
+def _place_of_docker(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Makes one member of a layer that Docker wrote, if it is below /app: a deletion as a file of its name, a hard link
+    as the file that it is another name of. A link that leaves /app means something in that system alone: it is left
+    out.
+    """
+    member.name = member.name.removeprefix("./").rstrip("/")
+    head, _, last = member.name.rpartition("/")
+    if member.name.partition("/")[0] != APP:
+        return
+    if last.startswith(WHITEOUT):
+        _checked(head if last == _OPAQUE else f"{head}/{last.removeprefix(WHITEOUT)}", folder)
+        files.put_file(folder / member.name, [], 0o644)
+    elif member.islnk():
+        name, source = member.name, folder / member.linkname.removeprefix("./")
+        _checked(name, folder)
+        _checked(member.linkname.removeprefix("./"), folder)
+        if source.is_file() and not source.is_symlink():
+            files.remove(folder / name)
+            files.put_same(folder / name, source)
+    elif member.isdir() or member.isreg() or (member.issym() and is_inside(member.name, member.linkname)):
+        _place(archive, member, folder)
+
+
+def _checked(name: str, folder: Path, target: str = "") -> None:
+    """Nothing, if there may be an entry of this name below the folder."""
+    check(Entry(name, 0, lambda: cast("BinaryIO", None), 0o644, target))
+    parts = name.split("/")
+    above = [folder.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
+    if any(parent.is_symlink() or parent.is_file() for parent in above):
+        raise _below_a_file(name)
+
+
 def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     """Makes one member below the folder; a later member takes the place of an earlier one of its name."""
     path = folder / member.name
-    check(Entry(member.name, 0, lambda: cast("BinaryIO", None), 0o644, member.linkname if member.issym() else ""))
-    parts = member.name.split("/")
-    above = [folder.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
-    if any(parent.is_symlink() or parent.is_file() for parent in above):
-        raise _below_a_file(member.name)
+    _checked(member.name, folder, member.linkname if member.issym() else "")
     if member.isdir():
         files.put_folder(path)
         return

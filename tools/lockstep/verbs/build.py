@@ -11,6 +11,7 @@ from typing import cast
 
 from lockstep.adapters.dvc import candidates, missing
 from lockstep.adapters.git import GitTree
+from lockstep.core.builder import Builder
 from lockstep.core.component import Component, Image
 from lockstep.core.errors import Finding, Refused, refuse_if
 from lockstep.core.names import ComponentName, ImageRef
@@ -21,6 +22,7 @@ from lockstep.core.tags import made_tag
 from lockstep.core.tree import TreeEntry
 from lockstep.core.weights import WeightsLock, fit_a_system
 from lockstep.oci.code import GitMode, TreeFile, code_entries
+from lockstep.oci.docker_image import with_layer
 from lockstep.oci.image import Image as OciImage
 from lockstep.oci.image import Settings, appended
 from lockstep.oci.layer import Entry, Layer, Sink, write_layer
@@ -29,7 +31,7 @@ from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
 from lockstep.verbs.pointed import bring, place_of
 from lockstep.verbs.progress import Progress
-from lockstep.verbs.runtime import Builds, assembled, base_of, runtime_of
+from lockstep.verbs.runtime import Builds, assembled, base_of, check_image, runtime_of
 
 
 def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> PinnedImage | None:
@@ -43,13 +45,18 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
     if image is None:
         return None
     if image.reference is not None:
+        if builds.source.bundle.builder is Builder.DOCKER:
+            check_image(builds, name, image.reference)
         return PinnedImage(reference=image.reference)
     store = builds.store_of(name)
     base = base_of(builds, store)
-    runtime = runtime_of(builds, name, last, base)
+    runtime, below = runtime_of(builds, name, last, base)
     code = _code(builds, name, image)
-    layers = [*runtime.layers, *((code,) if code else ())]
-    whole = assembled(base, [Layer(item.digest, item.size) for item in layers], builds.source.bundle.platform)
+    above = [Layer(code.digest, code.size)] if code else []
+    if name in builds.source.contexts:
+        whole = with_layer(below, above[0]) if above else below
+    else:
+        whole = assembled(base, [*below.layers, *above], builds.source.bundle.platform)
     put_image(store, whole, made_tag(whole.digest))
     return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=runtime, code=code)
 

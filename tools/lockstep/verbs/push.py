@@ -3,7 +3,7 @@
 1. ask the registry for the tag and the blobs of every image: nothing is sent before all of this is known;
 2. refuse if a tag of this release names something else there, or a layer is larger than the registry takes;
 3. send each missing blob once, several at a time; then, image by image, let the others mount it, and tag: an image
-   `release-<version>`, a copier `copier-<version>`.
+   `release-<version>`, a copier `copier-<version>`, a runtime `in-<its inputs>`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from lockstep.core.errors import Finding, OutsideError, refuse_if
 from lockstep.core.names import ComponentName, Digest
+from lockstep.core.release import Release
 from lockstep.core.rules.image import Wanted, our_images
-from lockstep.core.tags import release_tag
+from lockstep.core.tags import release_tag, runtime_tag
 from lockstep.core.version import Version
 from lockstep.core.weights import too_large
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
@@ -136,6 +137,7 @@ def push_release(workspace: Workspace, version: Version, stores: Stores, *, dry:
         sent = _send(stores.progress, str(version), sent, jobs)
         for one in found:
             _tag(one)
+        _tag_runtimes(release, found)
     pushed = (_pushed(one, tuple(share for share in sent if share.image is one)) for one in found)
     return Pushed(version, registry, release_tag(version), tuple(pushed))
 
@@ -185,6 +187,26 @@ def _tag(one: Found) -> None:
     if one.missing or one.tagged != one.digest:
         with naming(one.component, again=one.again):
             copy_image(one.source, one.target, one.digest, one.tag)
+
+
+def _tag_runtimes(release: Release, found: Iterable[Found]) -> None:
+    """Names the runtimes of what was pushed by their inputs, where the registry has no such name yet: whoever has an
+    empty store need not build them. Their layers are those of the images, so little is sent. No name is moved.
+    """
+    for one in found:
+        image = release.components[one.component].image
+        if not (image and image.runtime and image.runtime.layers) or image.reference.digest != one.digest:
+            continue
+        tag = runtime_tag(image.runtime.inputs)
+        digest = one.source.digest_of(tag) if one.tagged != one.digest else None
+        if digest is not None and one.target.digest_of(tag) is None:
+            with naming(one.component, again=one.again):
+                data = one.source.manifest(digest)
+                config = parse_manifest(data, tag).config
+                if not all(one.target.has(layer.digest) for layer in parse_manifest(data, tag).layers):
+                    continue  # made again since, with other bytes than the release pins
+                one.target.add(f"configuration of {tag}", Layer(config.digest, config.size), one.source)
+                one.target.tag(tag, data)
 
 
 def _refuse_absent(stores: Stores, images: tuple[Wanted, ...], again: str) -> None:

@@ -24,6 +24,7 @@ from lockstep.verbs.landing import Writing, write
 from lockstep.verbs.pin import Images, compose_release, pin_component
 from lockstep.verbs.plan import Planned, candidate_of, large_layers, plan_commit
 from lockstep.verbs.runtime import Builds
+from lockstep.verbs.runtimes import make_runtimes
 from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
@@ -75,6 +76,7 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
 
 def _released(workspace: Workspace, planned: Planned, version: Version, stores: Stores, writing: Writing) -> Released:
     builds = _builds(workspace, planned, stores)
+    make_runtimes(builds, planned, stores.jobs)
     release = compose_release(builds.tree, planned, version, _pinned(builds, planned))
     edit = Edit(release_path(version), None, format_release(release).encode())
     said = f"release {version}"
@@ -103,6 +105,7 @@ def build_commit(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[s
 def _built(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, str]:
     planned = plan_commit(workspace, commit)
     builds = _builds(workspace, planned, stores)
+    make_runtimes(builds, planned, stores.jobs, held=True)
     found: dict[str, str] = {}
     for name in sorted(planned.source.components):
         last = planned.latest.components.get(name) if planned.latest else None
@@ -117,7 +120,9 @@ def _built(workspace: Workspace, commit: GitSha, stores: Stores) -> dict[str, st
 
 def _builds(workspace: Workspace, planned: Planned, stores: Stores) -> Builds:
     tree = workspace.repository.tree(planned.commit)
-    return Builds(tree, planned.source, workspace.folder, stores.of, stores.builder, stores.at, workspace.say)
+    return Builds(
+        tree, planned.source, workspace.folder, stores.of, stores.builder, stores.at, workspace.say, stores.daemon
+    )
 
 
 def tagged(workspace: Workspace, version: Version) -> GitSha:

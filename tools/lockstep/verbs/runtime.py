@@ -1,5 +1,6 @@
 """Runtimes: the part of an image that changes seldom. A base image with the system and its Python, where lockstep.yaml
-names one, and dependencies on top; looked up in the last release, then by the store's `in-<inputs>` tag, then made.
+names one, and dependencies on top; looked up in the last release, then by the tag `in-<inputs>` of the store, then by
+that of the registry, then made: from wheels, or by Docker (docker_runtime.py).
 """
 
 from __future__ import annotations
@@ -7,27 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from lockstep.adapters import files
 from lockstep.adapters.git import GitTree
-from lockstep.core.bundle import Platform
+from lockstep.core.bundle import OWN_STORE, Platform
 from lockstep.core.document import format_json
-from lockstep.core.errors import Finding, refuse_if
+from lockstep.core.errors import Finding, OutsideError, refuse_if
 from lockstep.core.names import ComponentName, Digest, ImageRef, digest_of, without_host
-from lockstep.core.release import LayerRef, Pinned, Runtime
+from lockstep.core.release import LayerRef, Pinned, PinnedImage, Runtime
 from lockstep.core.source import Source, component_path
 from lockstep.core.tags import base_tag, runtime_tag
 from lockstep.oci.image import Image, Settings, appended, image_of, parse_manifest, platform_of, variables_of
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image, own_layers, put_image, read_blob
+from lockstep.verbs.naming import naming
 from lockstep.verbs.workspace import Say
+
+if TYPE_CHECKING:
+    from lockstep.verbs.docker_runtime import Docker
 
 _VARIABLES = {"PYTHONPATH": "/app/src:/app/site"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # for a base image that says none
 
 
 class RuntimeBuilder(Protocol):
-    """Makes the part of an image that changes seldom. Wheels do it here; Docker will beside it."""
+    """Makes the part of an image that changes seldom from hash-locked requirements; docker_runtime.py has the other
+    way.
+    """
 
     @property
     def name(self) -> str:
@@ -60,6 +68,7 @@ class Builds:
         builder: Makes runtimes.
         at: A repository of some registry, by its full name; the base image comes from there.
         say: Where progress goes.
+        daemon: The Docker daemon; asked for only when Docker has to build something.
         made: Counts what was really made, for reports: runtimes built and bytes written, by component.
     """
 
@@ -70,8 +79,14 @@ class Builds:
     builder: Callable[[Store], RuntimeBuilder]
     at: Callable[[str], Store]
     say: Say
+    daemon: Callable[[], Docker]
     made: dict[ComponentName, int] = field(default_factory=dict)
     built: list[ComponentName] = field(default_factory=list)
+
+    def is_worth_asking(self, name: ComponentName) -> bool:
+        """Whether the component's runtime may have layers of its own."""
+        image = self.source.components[name].image
+        return name in self.source.contexts or bool(image and image.requirements)
 
 
 def base_of(builds: Builds, store: Store) -> Base | None:
@@ -98,6 +113,23 @@ def base_of(builds: Builds, store: Store) -> Base | None:
     return Base(ImageRef(without_host(platform.base)), manifest, config)
 
 
+def check_image(builds: Builds, name: ComponentName, reference: ImageRef) -> None:
+    """Nothing, if the registry of a third-party image has it.
+
+    Raises:
+        OutsideError: it cannot be asked.
+        Refused: it has no such image.
+    """
+    with naming(name):
+        found = builds.at(reference.repository).digest_of(reference.digest)
+    if found is None:
+        what = f"{reference} is not there: nothing could pull it"
+        fix = "name an image that its registry has, by digest"
+        refuse_if(
+            [Finding("image/absent", component_path(name, "component.yaml"), what, fix, name)], "an image is absent"
+        )
+
+
 def _is_whole(store: Store, digest: Digest) -> bool:
     """Whether the store has an image with all of its blobs."""
     if store.digest_of(digest) is None:
@@ -121,8 +153,63 @@ def assembled(base: Base | None, layers: Sequence[Layer], platform: Platform) ->
     return appended(base.manifest, base.config, layers, Settings(env=path | _VARIABLES, workdir="/app"))
 
 
-def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: Base | None) -> Runtime:
-    """The component's runtime, its layers in the store. `last` is what the base release pins for the component."""
+@dataclass(frozen=True)
+class Recipe:
+    """How one runtime is made, and what it is made from.
+
+    Args:
+        inputs: Digest of everything that it is made from.
+        builder: Who makes it: a name and a revision.
+        path: The file that says how, for people.
+        make: Makes it; its layers are in the store then.
+        whole: The runtime as an image, from its manifest in the store and its own layers.
+        pinned: The runtime in the image that a release pins; None if the store has not all of it.
+    """
+
+    inputs: Digest
+    builder: str
+    path: str
+    make: Callable[[], Image]
+    whole: Callable[[bytes, tuple[Layer, ...]], Image]
+    pinned: Callable[[PinnedImage], Image | None]
+
+
+def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: Base | None) -> tuple[Runtime, Image]:
+    """The component's runtime, its layers in the store: what a release says of it, and the image that code goes on.
+    Looked up in `last` (what the base release pins for the component), by its tag in the store, by its tag in the
+    registry; only then made, and by one process at a time.
+    """
+    recipe = _recipe_of(builds, name, base)
+    store, tag = builds.store_of(name), runtime_tag(recipe.inputs)
+    image = _last(recipe, last) or _tagged(store, tag, recipe)
+    if image is None:
+        with files.locked(cache_of(builds) / f"{recipe.inputs.hex}.lock"):
+            image = _tagged(store, tag, recipe) or _fetched(builds, name, tag, recipe)
+            if image is None:
+                builds.say(f"{name}: building its runtime from {recipe.path}")
+                image = recipe.make()
+                put_image(store, image, tag)
+                builds.built.append(name)
+    layers = tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in image.layers)
+    stands = base is not None and parse_manifest(image.manifest, tag).base == digest_of(base.manifest)
+    named = base.name if base and stands else None
+    return Runtime(inputs=recipe.inputs, builder=recipe.builder, base=named, layers=layers), image
+
+
+def cache_of(builds: Builds) -> Path:
+    """Where locks of builds are: two processes, or two threads, do not make the same at once."""
+    return builds.folder / ".lockstep" / "cache" / "building"
+
+
+def _recipe_of(builds: Builds, name: ComponentName, base: Base | None) -> Recipe:
+    if name in builds.source.contexts:
+        from lockstep.verbs.docker_runtime import docker_recipe  # noqa: PLC0415
+
+        return docker_recipe(builds, name, base)
+    return _wheels_recipe(builds, name, base)
+
+
+def _wheels_recipe(builds: Builds, name: ComponentName, base: Base | None) -> Recipe:
     image, platform = builds.source.components[name].image, builds.source.bundle.platform
     locked = image.requirements if image else None
     path = component_path(name, locked or (image.dockerfile if image else None) or "")
@@ -130,20 +217,18 @@ def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: B
     store = builds.store_of(name)
     builder = builds.builder(store)
     inputs = _inputs_digest(builder.name, requirements, platform)
-    tag = runtime_tag(inputs)
-    layers = _last_layers(store, last, inputs)
-    if layers is None:
-        layers = _tagged_layers(store, tag)
-    if layers is None:
-        builds.say(f"{name}: building its runtime from {path}")
-        layers = builder.layers(requirements, path, platform)
-        put_image(store, assembled(base, layers, platform), tag)
-        builds.built.append(name)
-    return Runtime(
+
+    def pinned(last: PinnedImage) -> Image | None:
+        layers = tuple(Layer(layer.digest, layer.size) for layer in (last.runtime.layers if last.runtime else ()))
+        return assembled(base, layers, platform) if all(store.has(layer.digest) for layer in layers) else None
+
+    return Recipe(
         inputs=inputs,
         builder=builder.name,
-        base=base.name if base else None,
-        layers=tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in layers),
+        path=path,
+        make=lambda: assembled(base, builder.layers(requirements, path, platform), platform),
+        whole=lambda _, layers: assembled(base, layers, platform),
+        pinned=pinned,
     )
 
 
@@ -155,19 +240,37 @@ def _inputs_digest(builder: str, requirements: bytes, platform: Platform) -> Dig
     )
 
 
-def _last_layers(store: Store, last: Pinned | None, inputs: Digest) -> tuple[Layer, ...] | None:
+def _last(recipe: Recipe, last: Pinned | None) -> Image | None:
     """What the base release pins, if it was made from the same and the store still has it."""
-    known = last.image.runtime if last and last.image else None
-    if known is None or known.inputs != inputs or not all(store.has(layer.digest) for layer in known.layers):
-        return None
-    return tuple(Layer(layer.digest, layer.size) for layer in known.layers)
+    known = last.image if last else None
+    return recipe.pinned(known) if known and known.runtime and known.runtime.inputs == recipe.inputs else None
 
 
-def _tagged_layers(store: Store, tag: str) -> tuple[Layer, ...] | None:
-    """The layers of a runtime made earlier; None if there is none or one of its blobs is gone."""
+def _tagged(store: Store, tag: str, recipe: Recipe) -> Image | None:
+    """A runtime made earlier; None if there is none or one of its blobs is gone."""
     digest = store.digest_of(tag)
     if digest is None:
         return None
-    manifest = parse_manifest(store.manifest(digest), tag)
-    layers = tuple(Layer(item.digest, item.size) for item in own_layers(store, manifest, tag))
-    return layers if all(store.has(layer.digest) for layer in layers) else None
+    data = store.manifest(digest)
+    layers = tuple(Layer(item.digest, item.size) for item in own_layers(store, parse_manifest(data, tag), tag))
+    return recipe.whole(data, layers) if all(store.has(layer.digest) for layer in layers) else None
+
+
+def _fetched(builds: Builds, name: ComponentName, tag: str, recipe: Recipe) -> Image | None:
+    """A runtime that the bundle's registry has under its tag, copied; None if it has none, or cannot be asked: then
+    it is made here. A runtime without layers costs nothing to make, and the registry is not asked.
+    """
+    registry, store = builds.source.bundle.registry, builds.store_of(name)
+    if registry.partition("/")[0] == OWN_STORE or not builds.is_worth_asking(name):
+        return None
+    try:
+        there = builds.at(f"{registry}/{name}")
+        digest = there.digest_of(tag)
+        if digest is None:
+            return None
+        builds.say(f"{name}: fetching its runtime from {registry}/{name}:{tag[:15]}…")
+        copy_image(there, store, digest, tag)
+    except OutsideError as error:
+        builds.say(f"note: {name}: its runtime cannot be had from {registry}: {error}")
+        return None
+    return _tagged(store, tag, recipe)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from lockstep.core.bundle import OWN_STORE, Platform
@@ -17,7 +18,10 @@ from lockstep.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from lockstep.oci.registry import Registries
+    from lockstep.verbs.docker_runtime import Docker
     from lockstep.verbs.runtime import RuntimeBuilder
+
+JOBS = 2  # builds at once: each keeps a processor and the daemon's disk busy
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,18 @@ class Stores:
         builder: Makes runtimes into a store.
         at: A repository of some registry, by its full name.
         progress: Told of bytes that arrive in registries.
+        daemon: The Docker daemon, found when it is first asked for.
         is_remote: Whether `of` is the registry that lockstep.yaml names, so that all that is made is there at once.
+        jobs: How many runtimes Docker builds at once.
     """
 
     of: Callable[[str], Store]
     builder: Callable[[Store], RuntimeBuilder]
     at: Callable[[str], Store]
     progress: Progress
+    daemon: Callable[[], Docker]
     is_remote: bool = False
+    jobs: int = JOBS
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,25 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
 
         return Registries(Access(plain_http, say=workspace.say), Memory(cache / "uploads"), progress.moved)
 
+    asked = Lock()
+
+    @functools.cache
+    def found() -> Docker:
+        # Only where Docker builds, and something has to be built.
+        from lockstep.verbs.docker_runtime import find_docker  # noqa: PLC0415
+
+        return find_docker()
+
+    def daemon() -> Docker:
+        with asked:  # several builds begin at once
+            return found()
+
     return Stores(
         of=lambda repository: Layout(folder, repository),
         builder=lambda store: WheelsBuilder(store, cache),
         at=lambda name: registries().at(name),
         progress=progress,
+        daemon=daemon,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lockstep.core.bundle import Bundle, parse_bundle
 from lockstep.core.component import Component, Image, parse_component
+from lockstep.core.context import built_inputs, is_built
 from lockstep.core.environment import Files
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.inputs import InputKind
@@ -59,7 +60,10 @@ def source_findings(filed: Filed, release: Release, facts: Facts) -> Iterator[Fi
         elif wrong := tuple(_input_findings(filed, release, name, filed.source)):
             yield from wrong
         else:
-            yield from (_wrong(filed, what, name) for what in _differences(name, pinned, release, filed.source.files))
+            said = _differences(name, pinned, release, filed.source.files)
+            yield from (
+                _wrong(filed, what, name) for what in (*said, *_other_builder(name, release, bundle, filed.source))
+            )
 
 
 def _template_findings(filed: Filed, release: Release, source: Snapshot) -> Iterator[Finding]:
@@ -117,6 +121,17 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
         yield f"its inputs name other weights than {path} {at}"
     if other:
         yield f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} not as in {path} {at}"
+
+
+def _other_builder(name: ComponentName, release: Release, bundle: Bundle, source: Snapshot) -> Iterator[str]:
+    """A sentence, if the release says of who builds the image something else than the commit."""
+    path = component_path(name, "component.yaml")
+    try:
+        component = parse_component(source.files.get(path, b"").decode(), path, name)
+    except (LockstepError, UnicodeDecodeError):
+        return  # it is said already
+    if tuple(filter(is_built, release.inputs.get(name, ()))) != built_inputs(name, component, bundle):
+        yield f"its inputs say another builder or other build arguments than {path} at {release.commit[:10]}"
 
 
 def _is_from(said: Image | None, pinned: PinnedImage | None) -> bool:
