@@ -65,6 +65,8 @@ def running_daemon() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        # A build on this machine's network leaves a mount behind.
+        subprocess.run(["umount", f"{folder}/exec/netns/default"], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

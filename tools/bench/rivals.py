@@ -26,7 +26,7 @@ def docker_push(scratch: Path, weights: Path, host: str) -> Ran | None:
     context.mkdir()
     (context / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")
     (context / "model.bin").hardlink_to(weights)
-    with _daemon(scratch) as socket:
+    with daemon(scratch) as socket:
         docker = ["/usr/bin/docker", "--host", f"unix://{socket}"]
         image = f"{host}/docker/weights:1"
         run([*docker, "build", "--quiet", "--tag", image, "."], context)
@@ -42,12 +42,12 @@ def skopeo_copy(store: Path, name: str, host: str) -> Ran | None:
 
 
 @contextlib.contextmanager
-def _daemon(scratch: Path) -> Iterator[Path]:
-    """The socket of a Docker daemon without network and containers, as long as the block lasts."""
+def daemon(scratch: Path) -> Iterator[Path]:
+    """The socket of a Docker daemon with nothing in it and without a network of its own, as long as the block lasts."""
     folder, socket = scratch / "dockerd", scratch / "dockerd.sock"
     folder.mkdir()
     own = ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")]
-    bare = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+    bare = ["--iptables=false", "--ip6tables=false", "--bridge=none"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["dockerd", *own, *bare, "--host", f"unix://{socket}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -64,3 +64,5 @@ def _daemon(scratch: Path) -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait()
+        # A build on this machine's network leaves a mount behind.
+        subprocess.run(["umount", str(folder / "exec/netns/default")], check=False, capture_output=True)

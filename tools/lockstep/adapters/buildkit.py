@@ -5,7 +5,8 @@ first one that can is taken.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,7 +23,7 @@ class Given:
     """What a build needs beside its context.
 
     Args:
-        folder: For files of its own, which vanish after it.
+        folder: For files of its own, which vanish after it; nobody else uses it meanwhile.
         secrets: For `RUN --mount=type=secret,id=NAME`, by that name: in no layer, not even of the daemon's cache.
     """
 
@@ -48,7 +49,7 @@ class BuildKit:
         Raises:
             BuildError: the Dockerfile did not build.
         """
-        with files.scratch_folder(given.folder) as folder:
+        with _emptied(given.folder) as folder:
             words = [*self.command, "--network", "host", "--iidfile", str(folder / "id"), "--file", order.dockerfile]
             words += ["--target", order.target] if order.target else []
             for name, value in order.arguments.items():
@@ -60,6 +61,17 @@ class BuildKit:
             if code:
                 raise BuildError(f"docker build ended with exit code {code}", where=" ".join(self.command))
             return files.read(folder / "id").decode().strip()
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """An empty folder that vanishes when the block ends; what a killed build left in it goes first."""
+    files.remove_folder(folder)
+    files.put_folder(folder)
+    try:
+        yield folder
+    finally:
+        files.remove_folder(folder)
 
 
 def find_buildkit(environment: Mapping[str, str]) -> BuildKit | None:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,8 +188,8 @@ def _built(job: _Job, docker: Docker, base_image: str) -> str:
     named = {BASE_IMAGE: base_image} if base_image else {}
     proxies = {name: value for name, value in os.environ.items() if name.lower() in _PROXIES and value}
     order = Order(job.context.dockerfile, job.context.target, {**proxies, **job.context.arguments, **named})
-    place = job.builds.folder / ".lockstep" / "build"
-    path = place / f"{job.name}.log"
+    path = job.builds.folder / ".lockstep" / "build" / f"{job.name}.log"
+    place = cache_of(job.builds) / _inputs_digest(job).hex  # whoever makes the same waits for the lock beside it
     with _packed(job) as context, files.fresh_log(path) as log:
         try:
             if docker.buildkit is None:
@@ -210,24 +211,20 @@ def _explained(job: _Job, error: BuildError, log: Path) -> OutsideError:
     return OutsideError(what, where=job.dockerfile, fix=_fix_for(text, ", ".join(left_out(component))))
 
 
+_ABSENT = re.compile(r"manifest unknown|pull access denied|no such host|@sha256:[0-9a-f]{64}: not found")
+_UNCOPIED = re.compile(r"(?:copy|add) failed|failed to c(?:alculate checksum|ompute cache key)|no source files")
+_KITLESS = re.compile(r"requires buildkit|the --mount option")
+
+
 def _fix_for(text: str, absent: str) -> str:
     said = text.lower()
-    if "requires buildkit" in said or "the --mount option" in said:
+    if _KITLESS.search(said):
         return "build with BuildKit: unset DOCKER_BUILDKIT, and put a docker client with it on the PATH"
     if "no space left" in said:
         return "free disk space where the daemon keeps its data (docker system prune), then run the same command again"
-    if any(one in said for one in ("not found: manifest", "manifest unknown", "pull access denied", "no such host")):
+    if _ABSENT.search(said):
         return "name a base image that the daemon can pull, by digest, or use BASE_IMAGE, which comes from the store"
-    if any(
-        one in said
-        for one in (
-            "copy failed",
-            "failed to calculate checksum",
-            "no source files",
-            "add failed",
-            "not found: not found",
-        )
-    ):
+    if _UNCOPIED.search(said):
         return f"correct the path; a build never gets {absent}, nor what .dockerignore names"
     return "correct the Dockerfile, commit it, then run the same command again"
 
