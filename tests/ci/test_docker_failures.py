@@ -122,7 +122,7 @@ def test_a_runner_without_a_store_finds_what_was_pushed(place: Place, tmp_path: 
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/none"}
 
     one, other = place.fresh(tmp_path / "one"), place.fresh(tmp_path / "other")
-    assert one.run("build", **nowhere).built == []
+    assert one.run("build", "v1.0.0", **nowhere).built == []
     other.tiny.git("reset", "-q", "--hard", "v1.0.0")  # no release yet: only the tag of the runtime tells of it
     found = other.run("build", **nowhere).err
 

@@ -49,16 +49,15 @@ def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> Pin
             check_image(builds, name, image.reference)
         return PinnedImage(reference=image.reference)
     store = builds.store_of(name)
-    base = base_of(builds, store)
-    runtime, below = runtime_of(builds, name, last, base)
+    found = builds.found.get(name) or runtime_of(builds, name, last, base_of(builds, store))
     code = _code(builds, name, image)
     above = [Layer(code.digest, code.size)] if code else []
     if name in builds.source.contexts:
-        whole = with_layer(below, above[0]) if above else below
+        whole = with_layer(found.image, above[0]) if above else found.image
     else:
-        whole = assembled(base, [*below.layers, *above], builds.source.bundle.platform)
+        whole = assembled(found.base, [*found.image.layers, *above], builds.source.bundle.platform)
     put_image(store, whole, made_tag(whole.digest))
-    return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=runtime, code=code)
+    return PinnedImage(reference=ImageRef(f"{name}@{whole.digest}"), runtime=found.runtime, code=code)
 
 
 def build_weights(builds: Builds, name: ComponentName) -> PinnedWeights | None:

@@ -1,7 +1,8 @@
 """Runtimes that a Docker daemon builds: the component's Dockerfile up to its stage `runtime`, or all of it where no
 `code` is appended.
 
-1. read the context from the commit and name it by its bytes; runtime.py looks that name up before anything is built;
+1. name what it is built from by the Git ids of the context's files; runtime.py looks that name up, and where it is
+   found not one of them is read;
 2. give the daemon the base image from the store, with what this machine lends to builds in a layer of its own;
 3. build, with BuildKit where a client can, plainly elsewhere;
 4. take the layers above the base and the lent layer into the store; nothing that was lent may be in one of them.
@@ -87,7 +88,6 @@ class _Job:
     name: ComponentName
     base: Base | None
     context: Context
-    files: dict[str, bytes]
 
     @property
     def dockerfile(self) -> str:
@@ -101,8 +101,7 @@ class _Job:
 def docker_recipe(builds: Builds, name: ComponentName, base: Base | None) -> Recipe:
     """How Docker makes the component's runtime."""
     context, store = builds.source.contexts[name], builds.store_of(name)
-    read = builds.tree.read([entry.path for entry in context.files.values()])
-    job = _Job(builds, name, base, context, {path: read[entry.path] for path, entry in context.files.items()})
+    job = _Job(builds, name, base, context)
 
     def whole(manifest: bytes, layers: tuple[Layer, ...]) -> Image:
         return Image(manifest, read_blob(store, parse_manifest(manifest, name).config.digest), layers)
@@ -142,9 +141,7 @@ def _brought_back(builds: Builds, name: ComponentName, last: PinnedImage) -> boo
 
 
 def _inputs_digest(job: _Job) -> Digest:
-    context = {
-        path: {"mode": entry.mode, "sha256": digest_of(job.files[path])} for path, entry in job.context.files.items()
-    }
+    context = {path: {"mode": entry.mode, "oid": entry.oid} for path, entry in job.context.files.items()}
     said = {
         "args": dict(job.context.arguments),
         "builder": NAME,
@@ -232,7 +229,8 @@ def _fix_for(text: str, absent: str) -> str:
 @contextmanager
 def _packed(job: _Job) -> Iterator[BinaryIO]:
     """The context as a tar archive that depends on its bytes alone."""
-    entries = [_entry(path, entry.mode, job.files[path]) for path, entry in job.context.files.items()]
+    read = job.builds.tree.read([entry.path for entry in job.context.files.values()])
+    entries = [_entry(path, entry.mode, read[entry.path]) for path, entry in job.context.files.items()]
     with files.spooled() as stream:
         write_layer(entries, stream)
         stream.seek(0)

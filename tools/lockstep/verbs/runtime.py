@@ -57,6 +57,15 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Stacked:
+    """A runtime: what it stands on, what a release says of it, and the image that code goes on."""
+
+    base: Base | None
+    runtime: Runtime
+    image: Image
+
+
+@dataclass(frozen=True)
 class Builds:
     """What building needs.
 
@@ -69,7 +78,9 @@ class Builds:
         at: A repository of some registry, by its full name; the base image comes from there.
         say: Where progress goes.
         daemon: The Docker daemon; asked for only when Docker has to build something.
-        made: Counts what was really made, for reports: runtimes built and bytes written, by component.
+        made: Counts what was really made, for reports: bytes written, by component.
+        built: Components whose runtime was made, for reports.
+        found: Runtimes that were looked up or made already, so that nobody is asked twice.
     """
 
     tree: GitTree
@@ -82,6 +93,7 @@ class Builds:
     daemon: Callable[[], Docker]
     made: dict[ComponentName, int] = field(default_factory=dict)
     built: list[ComponentName] = field(default_factory=list)
+    found: dict[ComponentName, Stacked] = field(default_factory=dict)
 
     def is_worth_asking(self, name: ComponentName) -> bool:
         """Whether the component's runtime may have layers of its own."""
@@ -174,10 +186,9 @@ class Recipe:
     pinned: Callable[[PinnedImage], Image | None]
 
 
-def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: Base | None) -> tuple[Runtime, Image]:
-    """The component's runtime, its layers in the store: what a release says of it, and the image that code goes on.
-    Looked up in `last` (what the base release pins for the component), by its tag in the store, by its tag in the
-    registry; only then made, and by one process at a time.
+def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: Base | None) -> Stacked:
+    """The component's runtime, its layers in the store. Looked up in `last` (what the base release pins for the
+    component), by its tag in the store, by its tag in the registry; only then made, and by one process at a time.
     """
     recipe = _recipe_of(builds, name, base)
     store, tag = builds.store_of(name), runtime_tag(recipe.inputs)
@@ -193,7 +204,7 @@ def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: B
     layers = tuple(LayerRef(digest=layer.digest, size=layer.size) for layer in image.layers)
     stands = base is not None and parse_manifest(image.manifest, tag).base == digest_of(base.manifest)
     named = base.name if base and stands else None
-    return Runtime(inputs=recipe.inputs, builder=recipe.builder, base=named, layers=layers), image
+    return Stacked(base, Runtime(inputs=recipe.inputs, builder=recipe.builder, base=named, layers=layers), image)
 
 
 def cache_of(builds: Builds) -> Path:

@@ -54,4 +54,4 @@ def make_runtimes(builds: Builds, planned: Planned, jobs: int, *, held: bool = F
 
 def _make(builds: Builds, planned: Planned, name: ComponentName, base: Base | None) -> None:
     last = planned.latest.components.get(name) if planned.latest else None
-    runtime_of(builds, name, last, base)
+    builds.found[name] = runtime_of(builds, name, last, base)
