@@ -36,7 +36,7 @@ _ONE_COPY = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY . /app\nENV PYTHONPATH=/ap
 # In the place of pip: a package index would be measured. Bytes that compress by half, as programs do.
 _INSTALL = """\
 import pathlib, random, sys
-folder, chance = pathlib.Path(sys.argv[1]), random.Random(1)
+folder, chance = pathlib.Path(sys.argv[1]), random.Random("{name}")
 folder.mkdir(parents=True)
 for number in range({megabytes}):
     (folder / f"{{number}}.py").write_bytes(chance.randbytes(500_000) + b"# a line\\n" * 55_000)
@@ -164,7 +164,7 @@ def _bundle(place: _Place, sizes: dict[str, int]) -> None:
         (own / "Dockerfile").write_text(_LAYERED, encoding="utf-8")
         (own / "OneCopy").write_text(_ONE_COPY, encoding="utf-8")
         (own / ".dockerignore").write_text("OneCopy\nDockerfile\n", encoding="utf-8")
-        (own / "install.py").write_text(_INSTALL.format(megabytes=megabytes), encoding="utf-8")
+        (own / "install.py").write_text(_INSTALL.format(megabytes=megabytes, name=name), encoding="utf-8")
     commit(folder, "five components")
 
 

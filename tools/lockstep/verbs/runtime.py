@@ -194,7 +194,7 @@ def runtime_of(builds: Builds, name: ComponentName, last: Pinned | None, base: B
     store, tag = builds.store_of(name), runtime_tag(recipe.inputs)
     image = _last(recipe, last) or _tagged(store, tag, recipe)
     if image is None:
-        with files.locked(cache_of(builds) / f"{recipe.inputs.hex}.lock"):
+        with files.locked(cache_of(builds) / f"{name}-{recipe.inputs.hex}.lock"):
             image = _tagged(store, tag, recipe) or _fetched(builds, name, tag, recipe)
             if image is None:
                 builds.say(f"{name}: building its runtime from {recipe.path}")
