@@ -48,7 +48,7 @@ store, digest = base_image(lambda line: print(line, file=sys.stderr))
 assert are_pushed({"base": (store, digest)}, sys.argv[1])
 print(f"{sys.argv[1]}/lockstep/base@{digest}")
 """
-_AT_LEAST = {"layered": 5.0, "one COPY": 50.0}
+_KITS = {"0": "plain", "1": "BuildKit"}  # DOCKER_BUILDKIT
 
 
 @dataclass(frozen=True)
@@ -118,30 +118,40 @@ def _nothing(place: _Place) -> Iterator[Row]:
 
 
 def _code(place: _Place, megabytes: int) -> Iterator[Row]:
-    own = place.folder / "components/echo"
-    run([sys.executable, "install.py", "site"], own)  # for the one COPY; Git ignores it
-    ways = [(kind, file, kit) for kind, file in (("layered", "Dockerfile"), ("one COPY", "OneCopy")) for kit in "01"]
+    """Builders and registries have what they have from the last time; then one line changes."""
     for name in _NAMES:
-        for kit in "01":
-            place.rival(name, "Dockerfile", kit)  # what a builder and a registry have from the last time
-    for kit in "01":
-        place.rival("echo", "OneCopy", kit)
-    source = own / "src/echo/__init__.py"
-    source.write_text(f"{source.read_text(encoding='utf-8')}\nCHANGED = True\n", encoding="utf-8")
-    commit(place.folder, "another line of code")
-    ours = run(["env", "DOCKER_HOST=unix:///nowhere", *LOCKSTEP, "build", "--push"], place.folder)
+        for kit in _KITS:
+            place.rival(name, "Dockerfile", kit)
+    ours = _changed(place, "one")
     note = "looks at all five, builds none; the daemon is not asked"
     yield Row(_AREA, f"lockstep: one line of code, beside {megabytes} MB", (ours,), note=note)
-    for kind, file, kit in ways:
-        ran = place.rival("echo", file, kit)
-        ratio, least = ran.seconds / ours.seconds, _AT_LEAST[kind]
-        slow = (f"{ratio:.1f} times as long as ours; at least {least:g} is the aim",) if ratio < least else ()
-        what = f"docker, {'BuildKit' if kit == '1' else 'plain'}, {kind}: this component alone"
-        yield Row(_AREA, what, (ran,), note=_ratio(ours, ran), faults=slow if kit == "0" else ())
-        if kind == "layered":
-            every = _sum(ran, *(place.rival(name, file, kit) for name in _NAMES if name != "echo"))
-            what = what.replace("this component alone", "all five, as a pipeline that knows no plan")
-            yield Row(_AREA, what, (every,), note=_ratio(ours, every))
+    for kit, named in _KITS.items():
+        ran = place.rival("echo", "Dockerfile", kit)
+        yield _beside(ours, ran, f"docker, {named}, layered: this component alone", 5 if kit == "0" else 0)
+        every = _sum(ran, *(place.rival(name, "Dockerfile", kit) for name in _NAMES if name != "echo"))
+        yield _beside(ours, every, f"docker, {named}, layered: all five, as by a pipeline without a plan", 0)
+    run([sys.executable, "install.py", "site"], place.folder / "components/echo")  # Git ignores it
+    for kit in _KITS:
+        place.rival("echo", "OneCopy", kit)
+    ours = _changed(place, "two")
+    yield Row(_AREA, "lockstep: another line of code", (ours,), note=note)
+    for kit, named in _KITS.items():
+        ran = place.rival("echo", "OneCopy", kit)
+        yield _beside(ours, ran, f"docker, {named}, one COPY: this component alone", 50 if kit == "0" else 0)
+
+
+def _changed(place: _Place, word: str) -> Ran:
+    """Ours after a line of code was added."""
+    source = place.folder / "components/echo/src/echo/__init__.py"
+    source.write_text(f"{source.read_text(encoding='utf-8')}\nCHANGED = '{word}'\n", encoding="utf-8")
+    commit(place.folder, "another line of code")
+    return run(["env", "DOCKER_HOST=unix:///nowhere", *LOCKSTEP, "build", "--push"], place.folder)
+
+
+def _beside(ours: Ran, ran: Ran, what: str, least: float) -> Row:
+    ratio = ran.seconds / ours.seconds
+    slow = (f"{ratio:.1f} times as long as ours; at least {least:g} is the aim",) if ratio < least else ()
+    return Row(_AREA, what, (ran,), note=_ratio(ours, ran), faults=slow)
 
 
 def _bundle(place: _Place, sizes: dict[str, int]) -> None:

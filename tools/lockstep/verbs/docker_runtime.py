@@ -186,9 +186,7 @@ def _built(job: _Job, docker: Docker, base_image: str) -> str:
     proxies = {name: value for name, value in os.environ.items() if name.lower() in _PROXIES and value}
     order = Order(job.context.dockerfile, job.context.target, {**proxies, **job.context.arguments, **named})
     path = job.builds.folder / ".lockstep" / "build" / f"{job.name}.log"
-    place = (
-        cache_of(job.builds) / f"{job.name}-{_inputs_digest(job).hex}"
-    )  # whoever makes the same waits for the lock beside it
+    place = cache_of(job.builds) / f"{job.name}-{_inputs_digest(job).hex}"  # the lock beside it is ours
     with _packed(job) as context, files.fresh_log(path) as log:
         try:
             if docker.buildkit is None:
