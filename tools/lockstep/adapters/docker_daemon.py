@@ -114,13 +114,16 @@ def find_daemon() -> Daemon:
         OutsideError: none answers, it is too old, or its system is not Linux; each with what to do.
     """
     from docker import APIClient  # noqa: PLC0415
-    from docker.errors import DockerException  # noqa: PLC0415
+    from docker.errors import DockerException, InvalidVersion  # noqa: PLC0415
     from docker.utils import kwargs_from_env  # noqa: PLC0415
 
     where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     try:
         api: Any = APIClient(version="auto", timeout=_SECONDS, **kwargs_from_env())
         said = api.version()
+    except InvalidVersion as error:
+        what = f"the Docker daemon is too old: {error}"
+        raise OutsideError(what, where=where, fix=f"update it; {_INSTEAD}") from error
     except DockerException as error:
         start = "start it (systemctl start docker), or name another one in DOCKER_HOST"
         what = f"no Docker daemon answers: {_last(error)}"
