@@ -100,8 +100,8 @@ def example(*lines: str) -> str:
 
 
 def say(line: str) -> None:
-    """A line of progress for people."""
-    print(line, file=sys.stderr, flush=True)
+    """A line of progress for people, in one piece: several builds may say something at once."""
+    print(f"{line}\n", end="", file=sys.stderr, flush=True)
 
 
 def emit(schema: str, data: dict[str, Any]) -> None:
