@@ -20,7 +20,7 @@ from scenes import VERBS, set_scenes
 from tiny import _GIT as GIT
 
 TESTS = Path(__file__).resolve().parents[1]
-READING = {"plan", "status", "history", "diff", "trace", "verify", "schema", "doctor"}
+READING = {"plan", "status", "history", "diff", "trace", "verify", "schema", "doctor", "test"}
 ELSEWHERE = {
     "build": "the steps of release before its commit",
     "init": "a new folder: whoever kills it removes it and begins again",
