@@ -11,8 +11,8 @@ from lockstep.oci.archive import Archive
 from lockstep.oci.layer import END, header, padding
 from lockstep.oci.layout import Layout
 from lockstep.verbs.export import export_release
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.import_ import import_release
-from lockstep.verbs.stores import own_stores
 from tiny import Tiny
 
 ONE = Version("1.0.0")

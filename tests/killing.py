@@ -275,21 +275,21 @@ if __name__ == "__main__":
     import lockstep.cli.verifying
     import lockstep.cli.weights
     import lockstep.oci.registry
-    import lockstep.verbs.announce
-    import lockstep.verbs.deliver
     import lockstep.verbs.export
-    import lockstep.verbs.forge
+    import lockstep.verbs.forge.announce
+    import lockstep.verbs.forge.opening
     import lockstep.verbs.gc
+    import lockstep.verbs.images.stores
     import lockstep.verbs.import_
     import lockstep.verbs.promote
     import lockstep.verbs.push
     import lockstep.verbs.release
+    import lockstep.verbs.release_and_stage
     import lockstep.verbs.retire
     import lockstep.verbs.rollback
     import lockstep.verbs.stage
-    import lockstep.verbs.stores
     import lockstep.verbs.verify
-    import lockstep.verbs.weights  # noqa: F401 - a fork finds them imported
+    import lockstep.verbs.weights.lock  # noqa: F401 - a fork finds them imported
 
     REGISTRY = FakeRegistry(page=1000)
     with serving(REGISTRY) as HOST, serving_gitlab(FORGE) as API:

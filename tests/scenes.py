@@ -16,7 +16,7 @@ RETIRE = ["retire", "staging", "--drop", "1.0.0"]
 VERBS = {
     "tag": (["tag", "1.2.0"], 1),
     "release": (["release", "1.2.0"], 20),
-    "deliver": (["release", "1.2.0", "--stage", "staging", "--push", "origin"], 30),
+    "release and stage": (["release", "1.2.0", "--stage", "staging", "--push", "origin"], 30),
     "stage": (["stage", "staging", "1.2.0"], 7),
     "promote": (["promote", "staging", "1.2.0"], 7),
     "rollback": (["rollback", "staging"], 7),
@@ -55,7 +55,7 @@ def _grow(tiny: Tiny, folder: Path) -> None:
     tiny.copy(folder / "tag")
     tiny.tag("1.2.0")
     tiny.copy(folder / "release")
-    _follow(tiny.copy(folder / "deliver"))
+    _follow(tiny.copy(folder / "release and stage"))
     tiny.release("1.2.0")
     tiny.copy(folder / "stage")
     assert in_child(tiny.folder, VERBS["stage"][0])[0] == 0

@@ -21,15 +21,15 @@ from lockstep.core.version import Version
 from lockstep.oci.image import Image, Settings, image_of
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import put_image, writing
+from lockstep.verbs.images.shelf import OwnShelf
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.landing import Writing
 from lockstep.verbs.promote import promote_release
 from lockstep.verbs.release import Released, release_version
-from lockstep.verbs.shelf import OwnShelf
 from lockstep.verbs.stage import stage_release
-from lockstep.verbs.stores import own_stores
 from lockstep.verbs.verify import Looking, Verified, verify_bundle
 from lockstep.verbs.verify_back import verify_fronts
-from lockstep.verbs.weights import lock_components
+from lockstep.verbs.weights.lock import lock_components
 from lockstep.verbs.workspace import Workspace, open_workspace
 
 CHARTS = Path(__file__).resolve().parents[1] / "charts"
@@ -222,6 +222,15 @@ def tiny_bundle(folder: Path) -> Tiny:
     tiny.lock()
     tiny.commit("lock its weights")
     tiny.tag("1.0.0")
+    return tiny
+
+
+def next_tagged(folder: Path) -> Tiny:
+    """The same, and after it another greeting, tagged as 1.2.0 and not released."""
+    tiny = good_tree(folder)
+    tiny.replace("components/front-door/component.yaml", "hello", "good day")
+    tiny.commit("another greeting")
+    tiny.tag("1.2.0")
     return tiny
 
 

@@ -40,7 +40,7 @@ if [ "$kind" = ci ]; then
   fi
   mkdir -p .venv/ci
   cp requirements/ci/package.json requirements/ci/package-lock.json .venv/ci
-  npm ci --prefix .venv/ci --ignore-scripts --no-audit --no-fund --loglevel error >&2
+  npm ci --prefix .venv/ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error >&2
   touch .venv/ci.done
   exit
 fi

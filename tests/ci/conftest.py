@@ -17,13 +17,6 @@ from tiny import Tiny, set_identity, tiny_bundle
 _API = ("CI_API_V4_URL", "CI_PROJECT_ID", "CI_PROJECT_PATH", "CI_JOB_TOKEN")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def program() -> Path:
-    """gitlab-ci-local; its absence is an error that says how to get it."""
-    assert PROGRAM.exists(), f"{PROGRAM} is not there; fix: make test-ci"
-    return PROGRAM
-
-
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[DebianRegistry]:
     """Debian's registry, running and empty."""
@@ -37,6 +30,7 @@ def registry(tmp_path: Path) -> Iterator[DebianRegistry]:
 @pytest.fixture(scope="session")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The tiny bundle with this repository's pipeline, tests and an identity; its tag is not pushed yet."""
+    assert PROGRAM.exists(), f"{PROGRAM} is not there; fix: make test-ci"
     with pytest.MonkeyPatch.context() as patch:
         set_identity(patch)
         folder = tmp_path_factory.mktemp("origin")

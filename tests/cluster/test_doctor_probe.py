@@ -6,8 +6,8 @@ from pathlib import Path
 
 from debian_registry import DebianRegistry, free_port
 from lockstep.core.doctor.images import Probed
-from lockstep.verbs.probe import REPOSITORY, TAG, probe_tags
-from lockstep.verbs.stores import own_stores
+from lockstep.verbs.forge.probe import REPOSITORY, TAG, probe_tags
+from lockstep.verbs.images.stores import own_stores
 from tiny import tiny_bundle
 
 

@@ -30,8 +30,8 @@ from lockstep.core.names import digest_of
 from lockstep.oci.image import parse_manifest
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import verify_blob
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.push import push_release
-from lockstep.verbs.stores import own_stores
 from tiny import set_identity, tiny_bundle
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"

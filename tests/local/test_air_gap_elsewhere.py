@@ -26,10 +26,10 @@ from lockstep.oci.archive import Archive
 from lockstep.oci.image import InvalidManifest, image_of
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image, layer_of, put_image, writing
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.import_ import import_release
 from lockstep.verbs.push import push_release
 from lockstep.verbs.release import build_commit
-from lockstep.verbs.stores import own_stores
 from lockstep.verbs.wait import pull_problems
 from tiny import base_image, set_identity, tiny_bundle, with_base
 

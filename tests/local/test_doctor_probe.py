@@ -11,8 +11,8 @@ from fakes import FakeRegistry
 from lockstep.core.doctor.images import Probed
 from lockstep.core.errors import OutsideError
 from lockstep.oci.store import put_image
-from lockstep.verbs.probe import REPOSITORY, TAG, _image, probe_tags
-from lockstep.verbs.stores import Stores, own_stores
+from lockstep.verbs.forge.probe import REPOSITORY, TAG, _image, probe_tags
+from lockstep.verbs.images.stores import Stores, own_stores
 from tiny import Tiny
 
 NAME = f"team/{REPOSITORY}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tiny import Tiny, good_tree, set_identity
+from tiny import Tiny, next_tagged, set_identity
 
 Run = Callable[..., str]
 KEYS = json.loads((Path(__file__).parents[1] / "goldens" / "json-keys.json").read_text(encoding="utf-8"))
@@ -21,11 +21,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """1.0.0 and 1.1.0 staged, 1.1.0 serves in staging; 1.2.0 is tagged."""
     with pytest.MonkeyPatch.context() as patch:
         set_identity(patch)
-        tiny = good_tree(tmp_path_factory.mktemp("git") / "bundle")
-        tiny.replace("components/front-door/component.yaml", "hello", "good day")
-        tiny.commit("another greeting")
-        tiny.tag("1.2.0")
-    return tiny
+        return next_tagged(tmp_path_factory.mktemp("git") / "bundle")
 
 
 def _tree(tiny: Tiny, path: str = "releases/staging", at: str = "main") -> str:

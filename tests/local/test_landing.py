@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeRegistry
-from tiny import STAGING, Tiny, good_tree, set_identity
+from tiny import STAGING, Tiny, next_tagged, set_identity
 
 Run = Callable[..., str]
 _OPTIONS = """#!/bin/sh
@@ -26,11 +26,7 @@ done
 def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     with pytest.MonkeyPatch.context() as patch:
         set_identity(patch)
-        tiny = good_tree(tmp_path_factory.mktemp("landing") / "bundle")
-        tiny.replace("components/front-door/component.yaml", "hello", "good day")
-        tiny.commit("another greeting")
-        tiny.tag("1.2.0")
-    return tiny
+        return next_tagged(tmp_path_factory.mktemp("landing") / "bundle")
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from lockstep.oci.layout import Layout
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image, read_blob, writing
 from lockstep.oci.unpack import unpacked
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.push import push_release
-from lockstep.verbs.stores import own_stores
 from tiny import base_image, tiny_bundle, with_base
 
 ONE = Version("1.0.0")

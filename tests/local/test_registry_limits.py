@@ -18,8 +18,8 @@ from lockstep.oci.layout import Layout
 from lockstep.oci.patience import Patience
 from lockstep.oci.registry import Registries
 from lockstep.oci.store import copy_image
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.push import push_release
-from lockstep.verbs.stores import own_stores
 from store_contract import an_image
 from tiny import Tiny, pointer, tiny_bundle
 

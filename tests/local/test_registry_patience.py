@@ -13,7 +13,7 @@ from fakes import digest
 from lockstep.adapters.docker_logins import DockerLogins
 from lockstep.core.errors import OutsideError
 from lockstep.oci.http import Access, Host
-from lockstep.verbs.stores import own_stores
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.workspace import open_workspace
 from tiny import tiny_bundle
 

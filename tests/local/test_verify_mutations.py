@@ -14,8 +14,8 @@ from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Facts
 from lockstep.core.rules.release import read_release
-from lockstep.verbs.shelf import OwnShelf
-from lockstep.verbs.stores import own_stores
+from lockstep.verbs.images.shelf import OwnShelf
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.verify import Looking, gather
 from tiny import Tiny, good_tree
 

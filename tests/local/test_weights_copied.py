@@ -20,8 +20,8 @@ from lockstep.oci.store import copy_image
 from lockstep.oci.unpack import unpacked
 from lockstep.runner.volumes import ImageFiles
 from lockstep.runner.workload import Workload, parse_deployment
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.push import push_release
-from lockstep.verbs.stores import own_stores
 from lockstep.verbs.trace import trace
 from tiny import STAGING, WEIGHTS, Tiny, base_image, tiny_bundle, with_base
 

@@ -16,8 +16,8 @@ from lockstep.core.document import format_yaml, parse_canonical
 from lockstep.core.names import ImageRef
 from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Facts
-from lockstep.verbs.shelf import OwnShelf
-from lockstep.verbs.stores import own_stores
+from lockstep.verbs.images.shelf import OwnShelf
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.verify import Looking, gather
 from named_weights import MODEL, bundle_with, model_image, named, staged
 from tiny import Tiny, set_identity

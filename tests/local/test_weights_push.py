@@ -25,10 +25,10 @@ from lockstep.core.weights import parse_lock
 from lockstep.oci.memory import Memory
 from lockstep.oci.registry import Registries
 from lockstep.oci.weights import layers_of, weights_image
+from lockstep.verbs.images.stores import own_stores
 from lockstep.verbs.push import push_release
-from lockstep.verbs.stores import own_stores
-from lockstep.verbs.weights import lock_components
-from lockstep.verbs.weights_task import Goal
+from lockstep.verbs.weights.lock import lock_components
+from lockstep.verbs.weights.task import Goal
 from tiny import Tiny, md5_of, pointer, tiny_bundle
 
 LOCK = "components/model/weights.lock"
@@ -183,9 +183,9 @@ _KILLED = textwrap.dedent("""
     import os, signal, sys
     from pathlib import Path
     from lockstep.oci.layout import Layout
-    from lockstep.verbs.stores import own_stores
-    from lockstep.verbs.weights import lock_components
-    from lockstep.verbs.weights_task import Goal
+    from lockstep.verbs.images.stores import own_stores
+    from lockstep.verbs.weights.lock import lock_components
+    from lockstep.verbs.weights.task import Goal
     from lockstep.verbs.workspace import open_workspace
     from dataclasses import replace
 

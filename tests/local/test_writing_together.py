@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tiny import _GIT as GIT
-from tiny import Tiny, good_tree
+from tiny import Tiny, next_tagged
 
 HERE = Path(__file__).resolve()
 PATHS = os.pathsep.join(map(str, (HERE.parents[1], HERE.parents[2] / "tools")))
@@ -75,11 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in GIT.items():
             patch.setenv(name, value)
-        tiny = good_tree(tmp_path_factory.mktemp("together") / "bundle")
-        tiny.replace("components/front-door/component.yaml", "hello", "good day")
-        tiny.commit("another greeting")
-        tiny.tag("1.2.0")
-    return tiny
+        return next_tagged(tmp_path_factory.mktemp("together") / "bundle")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import click
 
 from lockstep.cli.arguments import parse_version
 from lockstep.cli.output import asking, emit, example, say, shared
-from lockstep.core.bundle import OWN_STORE
 from lockstep.core.shown import amount
 from lockstep.verbs.workspace import Workspace, open_workspace, release_path
 
@@ -38,7 +37,7 @@ def export(version: str, file: Path, dry: bool, form: str, folder: Path, *, plai
     too, and release.yaml. The same release gives the same bytes. `-` writes to standard output.
     """
     from lockstep.verbs.export import export_release  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
 
     began = time.monotonic()
     is_stream = str(file) == _STANDARD and not dry
@@ -76,8 +75,8 @@ def import_(file: Path, dry: bool, form: str, folder: Path) -> None:
     input.
     """
     from lockstep.oci.archive import Archive  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.import_ import import_release  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
@@ -114,7 +113,7 @@ def _advice(imported: Imported, workspace: Workspace) -> list[str]:
             f"not in Git: {release_path(version)} is not there yet, so nothing here says that this is your release; "
             f"the file's has {imported.document}. Bring the commit, then: lockstep verify {version} --deep"
         )
-    elif workspace.bundle.registry.partition("/")[0] != OWN_STORE:
+    elif workspace.bundle.has_registry:
         lines.append(f"next: lockstep push {version}")
     return lines
 

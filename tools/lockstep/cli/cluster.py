@@ -118,7 +118,7 @@ def asking_of(workspace: Workspace, name: EnvironmentName, ask: Ask) -> Asking |
     if not ask.kubeconfig and ask.wait is None:
         return None
     from lockstep.verbs.asking import Asking, Patience  # noqa: PLC0415 - most commands ask no cluster
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.wait import pull_problems  # noqa: PLC0415
 
     patience = Patience(ask.wait, time.monotonic, time.sleep) if ask.wait is not None else None

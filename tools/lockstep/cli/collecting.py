@@ -46,7 +46,7 @@ def gc(
     behind its remote, a file that cannot be read. Tags that are not Lockstep's keep what they name.
     """
     from lockstep.verbs.gc import Collecting, collect_registry, collect_store  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)

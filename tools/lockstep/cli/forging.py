@@ -16,8 +16,8 @@ from lockstep.core.shown import visible
 from lockstep.verbs.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from lockstep.verbs.announce import Announced
-    from lockstep.verbs.doctor import Diagnosed
+    from lockstep.verbs.forge.announce import Announced
+    from lockstep.verbs.forge.doctor import Diagnosed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,8 +46,8 @@ def announce(version: str, dry: bool, address: str, form: str, folder: Path, *, 
     VERSION may be the tag, as CI_COMMIT_TAG names it. A page that says the same is left alone, so running it again
     does no harm. The token is that of LOCKSTEP_GITLAB_TOKEN, or of the CI job.
     """
-    from lockstep.verbs.announce import announce_release  # noqa: PLC0415
-    from lockstep.verbs.forge import Asking, needs_token, open_gitlab  # noqa: PLC0415
+    from lockstep.verbs.forge.announce import announce_release  # noqa: PLC0415
+    from lockstep.verbs.forge.opening import Asking, needs_token, open_gitlab  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
     wanted = parse_version(version, workspace)
@@ -99,9 +99,9 @@ def doctor(strict: bool, probe: bool, address: str, form: str, folder: Path, *, 
     read with LOCKSTEP_GITLAB_TOKEN: scope read_api, role Maintainer.
     """
     from lockstep.core.doctor.check import Outcome  # noqa: PLC0415
-    from lockstep.verbs.doctor import diagnose  # noqa: PLC0415
-    from lockstep.verbs.forge import Asking  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.forge.doctor import diagnose  # noqa: PLC0415
+    from lockstep.verbs.forge.opening import Asking  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
     stores = own_stores(workspace, plain_http=plain_http)

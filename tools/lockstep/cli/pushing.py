@@ -29,8 +29,8 @@ def push(version: str, dry: bool, jobs: int, form: str, folder: Path, *, plain_h
 
     What is there is not sent: a second push sends nothing, and one that was interrupted goes on where it was.
     """
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.push import push_release  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)

@@ -17,9 +17,9 @@ from lockstep.verbs.workspace import Workspace, open_workspace
 if TYPE_CHECKING:
     from lockstep.core.version import Version
     from lockstep.verbs.edit import Edited
+    from lockstep.verbs.images.stores import Stores
     from lockstep.verbs.landing import Writing
     from lockstep.verbs.release import Released
-    from lockstep.verbs.stores import Stores
 
 
 @click.command(epilog=example("lockstep build", "lockstep build --push"))
@@ -32,8 +32,8 @@ def build(revision: str, form: str, folder: Path, *, pushes: bool, jobs: int, pl
 
     Where REVISION was released already, this brings back what its releases need and the store has lost, and their tags.
     """
+    from lockstep.verbs.images.stores import own_stores, registry_stores  # noqa: PLC0415
     from lockstep.verbs.release import build_commit  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores, registry_stores  # noqa: PLC0415
 
     workspace = open_workspace(folder, say)
     stores = (registry_stores if pushes else own_stores)(workspace, plain_http=plain_http)
@@ -65,8 +65,8 @@ def release(
     Its images go to .lockstep/store. With --push they go to the registry that lockstep.yaml names, if it names one,
     before the commit does; what is there is neither built nor sent again.
     """
+    from lockstep.verbs.images.stores import stores_for  # noqa: PLC0415
     from lockstep.verbs.landing import aimed, started  # noqa: PLC0415
-    from lockstep.verbs.stores import stores_for  # noqa: PLC0415
 
     began = time.monotonic()
     workspace = open_workspace(folder, say)
@@ -99,12 +99,12 @@ def release(
 def _released(
     workspace: Workspace, version: Version, environment: str, stores: Stores, how: Writing
 ) -> tuple[Released, Edited | None]:
-    from lockstep.verbs.deliver import deliver_release  # noqa: PLC0415
     from lockstep.verbs.release import release_version  # noqa: PLC0415
+    from lockstep.verbs.release_and_stage import release_and_stage  # noqa: PLC0415
 
     if not environment:
         return release_version(workspace, version, stores, how), None
-    done = deliver_release(workspace, version, parse_environment_name(environment), stores, how)
+    done = release_and_stage(workspace, version, parse_environment_name(environment), stores, how)
     return done.released, done.staged
 
 

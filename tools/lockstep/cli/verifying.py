@@ -66,8 +66,8 @@ def verify(
     WHAT are versions and environments; all of them by default. Nothing that an earlier run said is believed: every id
     is computed again from its file, every digest from its bytes.
     """
-    from lockstep.verbs.shelf import OwnShelf, registry_shelf  # noqa: PLC0415
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.images.shelf import OwnShelf, registry_shelf  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
     from lockstep.verbs.verify import Looking, verify_bundle  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ from lockstep.cli.output import asking, emit, example, say, shared
 from lockstep.core.shown import amount
 
 if TYPE_CHECKING:
-    from lockstep.verbs.weights_task import FileWork, Locked
+    from lockstep.verbs.weights.task import FileWork, Locked
 
 
 @click.group()
@@ -41,10 +41,10 @@ def lock(
     What DVC has only in a remote is fetched first. What has not changed is not read, fetched or sent again, and what
     was interrupted goes on where it was.
     """
-    from lockstep.verbs.stores import own_stores  # noqa: PLC0415
-    from lockstep.verbs.weights import lock_components  # noqa: PLC0415
-    from lockstep.verbs.weights_foreseen import foresee_locks  # noqa: PLC0415
-    from lockstep.verbs.weights_task import Goal  # noqa: PLC0415
+    from lockstep.verbs.images.stores import own_stores  # noqa: PLC0415
+    from lockstep.verbs.weights.foreseen import foresee_locks  # noqa: PLC0415
+    from lockstep.verbs.weights.lock import lock_components  # noqa: PLC0415
+    from lockstep.verbs.weights.task import Goal  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 
     began = time.monotonic()

@@ -129,6 +129,11 @@ class Bundle(Value):
         """`largest_layer` in bytes."""
         return thousandths(self.largest_layer) // 1000 if self.largest_layer else None
 
+    @property
+    def has_registry(self) -> bool:
+        """Whether its images go to a registry, and not only to the store in .lockstep."""
+        return self.registry.partition("/")[0] != OWN_STORE
+
     def namespace_of(self, environment: EnvironmentName) -> str:
         """The namespace of a cluster that an environment is."""
         return self.environments[environment].namespace or str(environment)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lockstep.adapters import files
-from lockstep.core.bundle import OWN_STORE
 from lockstep.core.carry import Carried, Role, carried_images, document_name, external_components
 from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.names import HOST, ComponentName, digest_of
@@ -27,8 +26,8 @@ from lockstep.oci.image import Descriptor, parse_manifest
 from lockstep.oci.index import EMPTY, LAYOUT_FILE, blobs_in_order, format_named, named_image, release_artifact
 from lockstep.oci.layer import Layer, Sink
 from lockstep.oci.store import Fill, Store, writing
-from lockstep.verbs.naming import naming
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.naming import naming
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
 Target = Path | BinaryIO | None  # a file that gets its name when it is whole; a stream; nothing, for a dry run
@@ -46,7 +45,7 @@ class Packing:
         """Where an image may be, the nearest first. No registry is asked by being named."""
         yield self.stores.of(image.repository)
         registry = self.workspace.bundle.registry
-        if image.role is not Role.THIRD_PARTY and registry.partition("/")[0] != OWN_STORE:
+        if image.role is not Role.THIRD_PARTY and self.workspace.bundle.has_registry:
             yield self.stores.at(f"{registry}/{image.repository}")
         if image.origin:
             yield self.stores.at(image.origin)
@@ -189,7 +188,7 @@ def _absent(packing: Packing, image: Carried, what: str) -> OutsideError:
     registry = packing.workspace.bundle.registry
     asked = ", ".join(
         [".lockstep/store"]
-        + [registry] * (image.role is not Role.THIRD_PARTY and registry.partition("/")[0] != OWN_STORE)
+        + [registry] * (image.role is not Role.THIRD_PARTY and packing.workspace.bundle.has_registry)
         + [image.origin] * bool(image.origin)
     )
     return OutsideError(f"{image.component}: {what} is not there", where=asked, fix=again)

@@ -24,8 +24,8 @@ from lockstep.core.version import Version
 from lockstep.oci.layout import forget
 from lockstep.oci.store import Store
 from lockstep.oci.sweep import Loose, loose_blobs, remove_blob, tagged_images
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.retention import kept_now
-from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, files_below
 
 _AT_ONCE = 8  # repositories of a registry that are listed

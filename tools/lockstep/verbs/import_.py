@@ -40,7 +40,7 @@ from lockstep.oci.index import (
 )  # fmt: skip
 from lockstep.oci.layer import Sink
 from lockstep.oci.store import Fill, Hashed, Store, writing
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
 _AGAIN = "carry the file again, as lockstep export wrote it"

@@ -22,9 +22,9 @@ from lockstep.core.weights import too_large
 from lockstep.oci.image import Descriptor, Manifest, parse_manifest
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image
-from lockstep.verbs.naming import naming
+from lockstep.verbs.images.naming import naming
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.progress import Progress, Stopped
-from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 AT_ONCE = 4  # blobs

@@ -18,14 +18,14 @@ from lockstep.core.plan import version_findings
 from lockstep.core.release import Pinned, Release, format_release
 from lockstep.core.rules.image import Wanted, our_images
 from lockstep.core.version import Version
-from lockstep.verbs.build import build_image, build_weights
 from lockstep.verbs.edit import Edited, message
+from lockstep.verbs.images.build import build_image, build_weights
+from lockstep.verbs.images.runtime import Builds
+from lockstep.verbs.images.runtimes import make_runtimes
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.landing import Writing, write
 from lockstep.verbs.pin import Images, compose_release, pin_component
 from lockstep.verbs.plan import Planned, candidate_of, large_layers, plan_commit
-from lockstep.verbs.runtime import Builds
-from lockstep.verbs.runtimes import make_runtimes
-from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace, release_path
 
 

@@ -24,8 +24,8 @@ from lockstep.core.rules.release import read_release
 from lockstep.core.rules.source import paths_in
 from lockstep.core.source import CHART, TEMPLATES
 from lockstep.core.version import Version
+from lockstep.verbs.images.shelf import Shelf
 from lockstep.verbs.retention import kept_now
-from lockstep.verbs.shelf import Shelf
 from lockstep.verbs.workspace import Workspace
 
 Item = TypeVar("Item")

@@ -11,7 +11,7 @@ from lockstep.core.cluster.state import ClusterState
 from lockstep.core.errors import Finding, OutsideError, UsageError
 from lockstep.core.names import EnvironmentName, ImageRef, InstanceId
 from lockstep.verbs.asking import Asking, wait_for
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.workspace import Workspace, again
 
 

@@ -13,7 +13,7 @@ from lockstep.adapters import files
 from lockstep.adapters.branch import Branch
 from lockstep.adapters.git import GitTree, Repository, bundle_folder, open_repository
 from lockstep.adapters.upstream import Upstream
-from lockstep.core.bundle import OWN_STORE, Bundle
+from lockstep.core.bundle import Bundle
 from lockstep.core.edits import Edit
 from lockstep.core.environment import Environment, Files, parse_environment
 from lockstep.core.errors import Finding, Refused, UsageError
@@ -76,7 +76,7 @@ class Workspace:
             UsageError: lockstep.yaml names none but the own store.
         """
         name = self.bundle.registry
-        if name.partition("/")[0] == OWN_STORE:
+        if not self.bundle.has_registry:
             raise UsageError(
                 f"`registry: {name}` stands for the store in .lockstep: there is no other",
                 where="lockstep.yaml",

@@ -14,7 +14,6 @@ from lockstep.core.doctor.check import Check, Untold
 from lockstep.core.doctor.subject import Subject
 from lockstep.core.forge.answers import AccessLevel, ProtectedBranch, ProtectedTag
 
-_DEVELOPER = 30  # api/protected_branches, "Valid access levels"
 _ROLES = {0: "no one", 30: "developers", 40: "maintainers", 60: "administrators"}
 _BRANCHES, _TAGS = "Settings > Repository > Protected branches", "Settings > Repository > Protected tags"
 
@@ -77,12 +76,12 @@ def tag_check(subject: Subject, told: tuple[ProtectedTag, ...] | Untold) -> Chec
     if open_to_all:
         return TAGS.found(f"no rule protects a tag such as `{open_to_all[0]}`", fix + "&create_access_level=40")
     levels = [level for tag in subject.git_tags for rule in _matching(told, tag) for level in rule.create_access_levels]
-    wrong = "every developer may create them" if _is_for_developers(levels) else ""
+    wrong = "every developer may create them" if any(level.is_for_developers for level in levels) else ""
     return TAGS.judged(f"`{wanted}` may be created by {_who(levels)}", wrong, fix + "&create_access_level=40")
 
 
 def _push(name: str, levels: list[AccessLevel]) -> Check:
-    wrong = f"every developer may push to `{name}`" if _is_for_developers(levels) else ""
+    wrong = f"every developer may push to `{name}`" if any(level.is_for_developers for level in levels) else ""
     fix = (
         "let maintainers push, or (better) no one but the deploy key or the user that CI pushes with; "
         f"API: PATCH protected_branches/{name}, allowed_to_push"
@@ -108,10 +107,6 @@ def _approval(name: str, required: list[bool | None]) -> Check:
 def _matching(rules: Iterable[Rule], name: str) -> list[Rule]:
     """The rules for a branch or tag; `*` stands for any characters, also for `/`."""
     return [one for one in rules if re.fullmatch(".*".join(map(re.escape, one.name.split("*"))), name, re.DOTALL)]
-
-
-def _is_for_developers(levels: Iterable[AccessLevel]) -> bool:
-    return any(level.is_role and level.access_level == _DEVELOPER for level in levels)
 
 
 def _who(levels: Iterable[AccessLevel]) -> str:

@@ -10,7 +10,6 @@ from lockstep.core.doctor.subject import Subject
 from lockstep.core.forge.answers import Project, ProtectedEnvironment
 from lockstep.core.names import EnvironmentName
 
-_DEVELOPER = 30  # api/protected_environments, "Valid access levels"
 # Files of every form that an environment has: who owns these owns what serves.
 _FILES = (
     "front/front.yaml",
@@ -65,7 +64,7 @@ def environment_checks(subject: Subject, told: tuple[ProtectedEnvironment, ...] 
         rules = [one for one in told if one.name == name]
         fix = f"protect `{name}`; API: POST protected_environments, name={name}&deploy_access_levels[][access_level]=40"
         levels = [level for rule in rules for level in rule.deploy_access_levels]
-        is_open = any(level.is_role and level.access_level == _DEVELOPER for level in levels)
+        is_open = any(level.is_for_developers for level in levels)
         wrong = "" if rules else f"`{name}` is not protected"
         wrong = f"every developer may deploy to `{name}`" if is_open else wrong
         yield ENVIRONMENT.judged(f"`{name}` is protected", wrong, fix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lockstep.core.bundle import OWN_STORE, Agent, Bundle
+from lockstep.core.bundle import Agent, Bundle
 from lockstep.core.names import EnvironmentName
 from lockstep.core.tags import copier_tag, release_tag
 from lockstep.core.version import Version
@@ -56,7 +56,7 @@ def subject_of(bundle: Bundle, folder: str, remotes: tuple[str, ...]) -> Subject
         tag_prefix=bundle.tag_prefix,
         guarded=tuple(sorted(name for name in rules if not rules[name].prereleases)),
         agents=frozenset(rule.agent for rule in rules.values()),
-        registry="" if bundle.registry.partition("/")[0] == OWN_STORE else bundle.registry,
+        registry=bundle.registry if bundle.has_registry else "",
         entry=str(bundle.entry),
         folder=folder,
         remotes=remotes,

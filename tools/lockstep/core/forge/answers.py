@@ -54,6 +54,11 @@ class AccessLevel(Said):
         """Whether it is everybody who has a role."""
         return self.user_id is None and self.group_id is None and self.deploy_key_id is None
 
+    @property
+    def is_for_developers(self) -> bool:
+        """Whether it is every developer: role 30. Source: api/protected_branches, "Valid access levels"."""
+        return self.is_role and self.access_level == 30
+
 
 class ProtectedBranch(Said):
     """A rule for branches. Source: api/protected_branches, "List protected branches"."""

@@ -19,8 +19,8 @@ from lockstep.oci.measured import Meter
 from lockstep.oci.statcache import Hashes, Stamp, read_cache
 from lockstep.oci.store import BlobStore, Store
 from lockstep.oci.weights import Done, Work
-from lockstep.verbs.sending import Either
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.stores import Stores
+from lockstep.verbs.weights.sending import Either
 from lockstep.verbs.workspace import Workspace
 
 

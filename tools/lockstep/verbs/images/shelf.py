@@ -17,7 +17,7 @@ from lockstep.core.rules.image import Wanted
 from lockstep.oci.image import Descriptor, InvalidManifest, Manifest, parse_manifest
 from lockstep.oci.layer import CHUNK, Layer
 from lockstep.oci.store import Hashed, Store
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 _AT_ONCE = 8  # images of a registry that are asked for

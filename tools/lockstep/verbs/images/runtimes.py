@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from lockstep.core.errors import Finding, LockstepError, OutsideError, Refused
 from lockstep.core.names import ComponentName
+from lockstep.verbs.images.runtime import Base, Builds, base_of, runtime_of
 from lockstep.verbs.plan import Planned
-from lockstep.verbs.runtime import Base, Builds, base_of, runtime_of
 
 
 def make_runtimes(builds: Builds, planned: Planned, jobs: int, *, held: bool = False) -> None:

@@ -24,10 +24,10 @@ from lockstep.core.weights import WeightsFile, WeightsLock, format_lock
 from lockstep.oci.statcache import write_cache
 from lockstep.oci.store import put_image
 from lockstep.oci.weights import Done, Work, layers_of, lock_weights, unchanged, weights_image
-from lockstep.verbs.pointed import bring, place_of
 from lockstep.verbs.progress import Progress
-from lockstep.verbs.sending import Sender, sending
-from lockstep.verbs.weights_task import (
+from lockstep.verbs.weights.pointed import bring, place_of
+from lockstep.verbs.weights.sending import Sender, sending
+from lockstep.verbs.weights.task import (
     FileWork,
     Goal,
     Locked,

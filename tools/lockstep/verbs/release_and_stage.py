@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from lockstep.core.names import EnvironmentName
 from lockstep.core.version import Version
 from lockstep.verbs.edit import Edited
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.landing import Writing, land
 from lockstep.verbs.release import Released, release_version
 from lockstep.verbs.stage import refuse_unaccepted, stage_release
-from lockstep.verbs.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Delivered:
+class ReleasedAndStaged:
     """A release and, unless that was a dry run, its stage."""
 
     released: Released
     staged: Edited | None
 
 
-def deliver_release(
+def release_and_stage(
     workspace: Workspace, version: Version, name: EnvironmentName, stores: Stores, writing: Writing
-) -> Delivered:
+) -> ReleasedAndStaged:
     """What releasing a version and staging it in an environment did. Either may be done already.
 
     Raises:
@@ -35,11 +35,11 @@ def deliver_release(
     released = release_version(workspace, version, stores, gathering)
     refuse_unaccepted(workspace, name, released.release)
     if writing.dry:
-        return Delivered(released, None)
+        return ReleasedAndStaged(released, None)
     after = workspace.at(released.edited.commit or workspace.state.commit)
     staged = stage_release(after, name, version, gathering)
     last = staged.commit or released.edited.commit
     if last and writing.remote:
         title = f"{released.edited.said}, stage it in {name}" if staged.commit else released.edited.said
         land(workspace, last, writing, title)
-    return Delivered(released, staged)
+    return ReleasedAndStaged(released, staged)

@@ -27,9 +27,9 @@ from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.forge import answers
 from lockstep.core.forge.answers import parse_answer
 from lockstep.core.forge.place import OWN_TOKEN, beside
-from lockstep.verbs.forge import Asking, open_gitlab
-from lockstep.verbs.probe import probe_tags
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.forge.opening import Asking, open_gitlab
+from lockstep.verbs.forge.probe import probe_tags
+from lockstep.verbs.images.stores import Stores
 from lockstep.verbs.workspace import Workspace
 
 _TOKEN = f"set {OWN_TOKEN} to a token of scope read_api, role Maintainer"

@@ -23,7 +23,6 @@ from lockstep.adapters import files
 from lockstep.adapters.buildkit import BuildKit, Given, find_buildkit
 from lockstep.adapters.docker_daemon import BuildError, Daemon, Order, find_daemon
 from lockstep.adapters.lent import lent_by
-from lockstep.core.bundle import OWN_STORE
 from lockstep.core.context import Context, left_out
 from lockstep.core.dockerfile import BASE_IMAGE
 from lockstep.core.document import format_json
@@ -52,9 +51,9 @@ from lockstep.oci.docker_image import (
 )
 from lockstep.oci.image import Image, parse_manifest
 from lockstep.oci.layer import Entry, Layer, link_entry, write_layer
-from lockstep.oci.store import Store, copy_image, read_blob
-from lockstep.verbs.naming import naming
-from lockstep.verbs.runtime import Base, Builds, Recipe, cache_of
+from lockstep.oci.store import Store, read_blob
+from lockstep.verbs.images.naming import naming
+from lockstep.verbs.images.runtime import Base, Builds, Recipe, cache_of, fetch_image
 
 NAME = "docker/1"  # one of the inputs: another number builds again. BuildKit and the plain builder share results
 _LAST_LINES = 20
@@ -122,22 +121,11 @@ def _is_here(store: Store, last: PinnedImage, own: tuple[Layer, ...]) -> bool:
 
 
 def _brought_back(builds: Builds, name: ComponentName, last: PinnedImage) -> bool:
-    """Whether the bundle's registry had the image that a release pins, and the store has it now. A second build of the
-    same has other bytes (a layer has times in it), so it would not be that image.
+    """Whether the registry had the image that a release pins. A second build of the same has other bytes (a layer has
+    times in it), so it would not be that image.
     """
-    registry, digest = builds.source.bundle.registry, last.reference.digest
-    if registry.partition("/")[0] == OWN_STORE:
-        return False
-    try:
-        there = builds.at(f"{registry}/{name}")
-        if there.digest_of(digest) is None:
-            return False
-        builds.say(f"{name}: fetching the image that its release pins from {registry}")
-        copy_image(there, builds.store_of(name), digest, made_tag(digest))
-    except OutsideError as error:
-        builds.say(f"note: {name}: what its release pins cannot be had from {registry}: {error}")
-        return False
-    return True
+    digest = last.reference.digest
+    return fetch_image(builds, name, digest, made_tag(digest), "the image that its release pins")
 
 
 def _inputs_digest(job: _Job) -> Digest:

@@ -14,7 +14,7 @@ from lockstep.core.errors import OutsideError, Refused
 from lockstep.core.names import Digest
 from lockstep.oci.image import Image, Settings, image_of
 from lockstep.oci.store import Store, layer_of, put_image, writing
-from lockstep.verbs.stores import Stores
+from lockstep.verbs.images.stores import Stores
 
 REPOSITORY = "lockstep-doctor"  # in no release, so `gc` does not look at it
 TAG = "release-0.0.0-probe"  # as tags of releases are, for rules that go by their form

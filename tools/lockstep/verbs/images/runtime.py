@@ -1,6 +1,6 @@
 """Runtimes: the part of an image that changes seldom. A base image with the system and its Python, where lockstep.yaml
 names one, and dependencies on top; looked up in the last release, then by the tag `in-<inputs>` of the store, then by
-that of the registry, then made: from wheels, or by Docker (docker_runtime.py).
+that of the registry, then made: from wheels, or by Docker (docker.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lockstep.adapters import files
 from lockstep.adapters.git import GitTree
-from lockstep.core.bundle import OWN_STORE, Platform
+from lockstep.core.bundle import Platform
 from lockstep.core.document import format_json
 from lockstep.core.errors import Finding, OutsideError, refuse_if
 from lockstep.core.names import ComponentName, Digest, ImageRef, digest_of, without_host
@@ -22,20 +22,18 @@ from lockstep.core.tags import base_tag, runtime_tag
 from lockstep.oci.image import Image, Settings, appended, image_of, parse_manifest, platform_of, variables_of
 from lockstep.oci.layer import Layer
 from lockstep.oci.store import Store, copy_image, own_layers, put_image, read_blob
-from lockstep.verbs.naming import naming
+from lockstep.verbs.images.naming import naming
 from lockstep.verbs.workspace import Say
 
 if TYPE_CHECKING:
-    from lockstep.verbs.docker_runtime import Docker
+    from lockstep.verbs.images.docker import Docker
 
 _VARIABLES = {"PYTHONPATH": "/app/src:/app/site"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # for a base image that says none
 
 
 class RuntimeBuilder(Protocol):
-    """Makes the part of an image that changes seldom from hash-locked requirements; docker_runtime.py has the other
-    way.
-    """
+    """Makes the part of an image that changes seldom from hash-locked requirements; Docker's way is docker.py."""
 
     @property
     def name(self) -> str:
@@ -111,14 +109,11 @@ def base_of(builds: Builds, store: Store) -> Base | None:
     platform = builds.source.bundle.platform
     if platform.base is None:
         return None
-    digest = platform.base.digest
-    tag = base_tag(digest)
+    tag = base_tag(digest := platform.base.digest)
     if store.digest_of(tag) != digest or not _is_whole(store, digest):
-        source = store
-        if not _is_whole(store, digest):
+        if is_absent := not _is_whole(store, digest):
             builds.say(f"fetching the base image {platform.base}")
-            source = builds.at(platform.base.repository)
-        copy_image(source, store, digest, tag)
+        copy_image(builds.at(platform.base.repository) if is_absent else store, store, digest, tag)
     manifest = store.manifest(digest)
     config = read_blob(store, parse_manifest(manifest, tag).config.digest)
     refuse_if(_base_findings(platform, platform_of(config, str(platform.base))), "the base image cannot be used")
@@ -137,9 +132,8 @@ def check_image(builds: Builds, name: ComponentName, reference: ImageRef) -> Non
     if found is None:
         what = f"{reference} is not there: nothing could pull it"
         fix = "name an image that its registry has, by digest"
-        refuse_if(
-            [Finding("image/absent", component_path(name, "component.yaml"), what, fix, name)], "an image is absent"
-        )
+        where = component_path(name, "component.yaml")
+        refuse_if([Finding("image/absent", where, what, fix, name)], "an image is absent")
 
 
 def _is_whole(store: Store, digest: Digest) -> bool:
@@ -214,7 +208,7 @@ def cache_of(builds: Builds) -> Path:
 
 def _recipe_of(builds: Builds, name: ComponentName, base: Base | None) -> Recipe:
     if name in builds.source.contexts:
-        from lockstep.verbs.docker_runtime import docker_recipe  # noqa: PLC0415
+        from lockstep.verbs.images.docker import docker_recipe  # noqa: PLC0415
 
         return docker_recipe(builds, name, base)
     return _wheels_recipe(builds, name, base)
@@ -271,17 +265,35 @@ def _fetched(builds: Builds, name: ComponentName, tag: str, recipe: Recipe) -> I
     """A runtime that the bundle's registry has under its tag, copied; None if it has none, or cannot be asked: then
     it is made here. A runtime without layers costs nothing to make, and the registry is not asked.
     """
-    registry, store = builds.source.bundle.registry, builds.store_of(name)
-    if registry.partition("/")[0] == OWN_STORE or not builds.is_worth_asking(name):
-        return None
+    if builds.is_worth_asking(name) and fetch_image(builds, name, tag, tag, "its runtime"):
+        return _tagged(builds.store_of(name), tag, recipe)
+    return None
+
+
+def fetch_image(builds: Builds, name: ComponentName, reference: str, tag: str, what: str) -> bool:
+    """Whether the bundle's registry has one of a component's images, which the store has now as well, under a tag. One
+    that cannot be asked has nothing, and that is said.
+
+    Args:
+        builds: What building needs.
+        name: The component.
+        reference: Tag or digest of the image there.
+        tag: Its tag here.
+        what: The image, for people.
+    """
+    bundle, store = builds.source.bundle, builds.store_of(name)
+    if not bundle.has_registry:
+        return False
+    there = builds.at(f"{bundle.registry}/{name}")
+    if there == store:
+        return False  # it was asked already
     try:
-        there = builds.at(f"{registry}/{name}")
-        digest = there.digest_of(tag)
+        digest = there.digest_of(reference)
         if digest is None:
-            return None
-        builds.say(f"{name}: fetching its runtime from {registry}/{name}:{tag[:15]}…")
+            return False
+        builds.say(f"{name}: fetching {what} from {bundle.registry}")
         copy_image(there, store, digest, tag)
     except OutsideError as error:
-        builds.say(f"note: {name}: its runtime cannot be had from {registry}: {error}")
-        return None
-    return _tagged(store, tag, recipe)
+        builds.say(f"note: {name}: {what} cannot be had from {bundle.registry}: {error}")
+        return False
+    return True

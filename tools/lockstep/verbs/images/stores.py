@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from lockstep.core.bundle import OWN_STORE, Platform
+from lockstep.core.bundle import Platform
 from lockstep.oci.layer import Layer
 from lockstep.oci.layout import Layout
 from lockstep.oci.store import Store
@@ -18,8 +18,8 @@ from lockstep.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from lockstep.oci.registry import Registries
-    from lockstep.verbs.docker_runtime import Docker
-    from lockstep.verbs.runtime import RuntimeBuilder
+    from lockstep.verbs.images.docker import Docker
+    from lockstep.verbs.images.runtime import RuntimeBuilder
 
 JOBS = 2  # builds at once: each keeps a processor and the daemon's disk busy
 
@@ -90,7 +90,7 @@ def own_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores:
     @functools.cache
     def found() -> Docker:
         # Only where Docker builds, and something has to be built.
-        from lockstep.verbs.docker_runtime import find_docker  # noqa: PLC0415
+        from lockstep.verbs.images.docker import find_docker  # noqa: PLC0415
 
         return find_docker()
 
@@ -120,6 +120,6 @@ def registry_stores(workspace: Workspace, *, plain_http: bool = False) -> Stores
 
 def stores_for(workspace: Workspace, remote: str, *, plain_http: bool = False) -> Stores:
     """Where the images of a commit go that a remote is to have: to the registry, if there is one."""
-    if remote and workspace.bundle.registry.partition("/")[0] != OWN_STORE:
+    if remote and workspace.bundle.has_registry:
         return registry_stores(workspace, plain_http=plain_http)
     return own_stores(workspace, plain_http=plain_http)

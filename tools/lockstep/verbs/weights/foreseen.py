@@ -9,7 +9,7 @@ from lockstep.core.names import Digest
 from lockstep.core.pointer import Pointer
 from lockstep.oci.measured import Unmetered
 from lockstep.oci.weights import unchanged
-from lockstep.verbs.weights_task import FileWork, Goal, Locked, Task, store_of, target_of, tasks, work_of
+from lockstep.verbs.weights.task import FileWork, Goal, Locked, Task, store_of, target_of, tasks, work_of
 from lockstep.verbs.workspace import Workspace
 
 

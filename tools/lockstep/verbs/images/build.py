@@ -29,9 +29,9 @@ from lockstep.oci.layer import Entry, Layer, Sink, write_layer
 from lockstep.oci.statcache import read_cache
 from lockstep.oci.store import Store, put_image
 from lockstep.oci.weights import Work, lock_weights, weights_image
-from lockstep.verbs.pointed import bring, place_of
+from lockstep.verbs.images.runtime import Builds, assembled, base_of, check_image, runtime_of
 from lockstep.verbs.progress import Progress
-from lockstep.verbs.runtime import Builds, assembled, base_of, check_image, runtime_of
+from lockstep.verbs.weights.pointed import bring, place_of
 
 
 def build_image(builds: Builds, name: ComponentName, last: Pinned | None) -> PinnedImage | None:

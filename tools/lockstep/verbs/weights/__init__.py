@@ -1,0 +1,1 @@
+"""Weights: locking what DVC points to, and sending it."""
