@@ -13,7 +13,19 @@ TOOLS = Path(__file__).parents[2] / "tools"
 LOCKSTEP = TOOLS / "lockstep"
 # Parts of the standard library that compute and do nothing else, and the libraries that core is built on.
 PURE = {
-    *("__future__", "abc", "base64", "collections", "copy", "dataclasses", "difflib", "functools", "hashlib", "html"),
+    *(
+        "__future__",
+        "abc",
+        "base64",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "difflib",
+        "functools",
+        "hashlib",
+        "html",
+    ),
     *("enum", "itertools", "json", "math", "operator", "posixpath", "re", "string", "textwrap", "types", "typing"),
 }
 CORE_LIBRARIES = {"pydantic", "pydantic_core", "jinja2", "markupsafe", "yaml", "semver"}

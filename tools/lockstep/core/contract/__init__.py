@@ -1,0 +1,1 @@
+"""Contracts: whether what a provider promises is what somebody needs."""

@@ -1,0 +1,89 @@
+"""Two contracts while they are compared: collects what is found, and finds the lines at the end, in one reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.core.contract.contract import Contract, Node
+from lockstep.core.contract.finding import ContractFinding, Level, Place, sorted_findings
+from lockstep.core.contract.reading import Pointer
+
+_LONG = 120  # characters of a value that a finding shows
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A finding with nodes instead of places; see ContractFinding."""
+
+    rule: str
+    level: Level
+    operation: str
+    what: str
+    fix: str
+    provider: Node
+    needed: Node
+    old: str | None = None
+    new: str | None = None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Both contracts, and what was found so far.
+
+    Args:
+        provider: What is promised.
+        needed: What somebody needs: a use file, or what was promised before.
+        drafts: What was found.
+    """
+
+    provider: Contract
+    needed: Contract
+    drafts: list[Draft] = field(default_factory=list)
+
+    def add(self, draft: Draft) -> None:
+        """Notes a finding."""
+        self.drafts.append(draft)
+
+    def findings(self) -> tuple[ContractFinding, ...]:
+        """Everything that was noted, with lines, sorted."""
+        provider = _lines(self.provider, [draft.provider for draft in self.drafts])
+        needed = _lines(self.needed, [draft.needed for draft in self.drafts])
+        return sorted_findings(
+            [
+                ContractFinding(
+                    rule=draft.rule,
+                    level=draft.level,
+                    operation=draft.operation,
+                    what=draft.what,
+                    fix=draft.fix,
+                    provider=provider[draft.provider.file, draft.provider.pointer],
+                    needed=needed[draft.needed.file, draft.needed.pointer],
+                    old=draft.old,
+                    new=draft.new,
+                )
+                for draft in self.drafts
+            ]
+        )
+
+
+def _lines(contract: Contract, nodes: list[Node]) -> dict[tuple[str, Pointer], Place]:
+    wanted: dict[str, list[Pointer]] = {}
+    for node in nodes:
+        wanted.setdefault(node.file, []).append(node.pointer)
+    return {
+        (file, pointer): Place(file, line, format_pointer(pointer))
+        for (file, pointer), line in contract.lines(wanted).items()
+    }
+
+
+def format_pointer(pointer: Pointer) -> str:
+    """The pointer as text (RFC 6901, section 3)."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in pointer)
+
+
+def said(value: Any) -> str:
+    """A value as JSON on one line, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= _LONG else text[:_LONG] + "…"
