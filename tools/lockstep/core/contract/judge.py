@@ -41,6 +41,7 @@ class Judge:
     provider: Contract
     needed: Contract
     drafts: list[Draft] = field(default_factory=list)
+    schemas: dict[str, Any] = field(default_factory=dict)
 
     def add(self, draft: Draft) -> None:
         """Notes a finding."""

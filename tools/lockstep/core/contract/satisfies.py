@@ -6,10 +6,11 @@ whether the newer one keeps every promise.
 
 from __future__ import annotations
 
-from lockstep.core.contract.contract import Contract
-from lockstep.core.contract.finding import ContractFinding
-from lockstep.core.contract.judge import Judge
+from lockstep.core.contract.contract import Contract, ContractKind
+from lockstep.core.contract.finding import ContractFinding, Level
+from lockstep.core.contract.judge import Draft, Judge
 from lockstep.core.contract.operations import operation_findings
+from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
 
 
 def satisfies(provider: Contract, needed: Contract) -> tuple[ContractFinding, ...]:
@@ -18,5 +19,19 @@ def satisfies(provider: Contract, needed: Contract) -> tuple[ContractFinding, ..
     INFO tells what the provider has beyond what is needed.
     """
     judge = Judge(provider, needed)
-    operation_findings(judge)
+    if ContractKind.SCHEMA in {provider.kind, needed.kind}:
+        _schema_findings(judge)
+    else:
+        operation_findings(judge)
     return judge.findings()
+
+
+def _schema_findings(judge: Judge) -> None:
+    """A JSON Schema says what the provider gives, so it is read by whoever needs it."""
+    if judge.provider.kind is judge.needed.kind:
+        spot = Spot("", Direction.RESPONSE, Part.BODY, "the value")
+        schema_findings(judge, spot, judge.provider.root, judge.needed.root)
+        return
+    what = f"the provider has {judge.provider.kind}, needed is {judge.needed.kind}"
+    fix = "write both in one language"
+    judge.add(Draft("contract-kind-changed", Level.ERR, "", what, fix, judge.provider.root, judge.needed.root))

@@ -1,12 +1,20 @@
-"""Schemas: whether everything that one side may send is something that the other side reads."""
+"""Where two schemas meet in a message: what changed, and whether everything that is sent can be read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from lockstep.core.contract.contract import Node
-from lockstep.core.contract.judge import Judge
+from lockstep.core.contract.contract import Contract, ContractKind, Node
+from lockstep.core.contract.finding import Level
+from lockstep.core.contract.judge import Draft, Judge, said
+from lockstep.core.contract.schema.change import Change, level_of
+from lockstep.core.contract.schema.proof import Prover, Reason, Step
+from lockstep.core.contract.schema.same import Same
+from lockstep.core.contract.schema.structure import Two
+from lockstep.core.contract.schema.view import Views
+from lockstep.core.contract.schema.walk import Place, Walk
 
 
 class Direction(StrEnum):
@@ -40,6 +48,113 @@ class Spot:
     part: Part
     name: str
 
+    @property
+    def is_request(self) -> bool:
+        """Whether whoever needs the contract sends."""
+        return self.direction is Direction.REQUEST
+
+
+@dataclass
+class Schemas:
+    """Both contracts' schemas in one direction; what was seen and shown once is remembered."""
+
+    walk: Walk
+    prover: Prover
+    shown: dict[Place, bool] = field(default_factory=dict)
+
+    def step(self, needed: Node, provider: Node) -> Step:
+        """That everything that is sent is read."""
+        sent, read = (needed, provider) if self.walk.is_request else (provider, needed)
+        return Step((sent,), read, is_below=False)
+
+
+def schemas_of(provider: Contract, needed: Contract, direction: Direction) -> Schemas:
+    """What the comparison of two contracts' schemas in one direction needs."""
+    old, new = Views(needed), Views(provider)
+    is_request = direction is Direction.REQUEST
+    sending, reading = (old, new) if is_request else (new, old)
+    is_schema = ContractKind.SCHEMA in {provider.kind, needed.kind}
+    hidden = "" if is_schema else "readOnly" if is_request else "writeOnly"
+    prover = Prover(sending, reading, is_schema, hidden, Same(sending, reading))
+    return Schemas(Walk(Two(old, new, Same(old, new)), is_request), prover)
+
 
 def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> None:
     """Notes what is found about two schemas that meet at a spot; both may be references."""
+    if spot.direction not in judge.schemas:
+        judge.schemas[spot.direction] = schemas_of(judge.provider, judge.needed, spot.direction)
+    schemas = judge.schemas[spot.direction]
+    reasons = schemas.prover.reasons(schemas.step(needed, provider))
+    is_told = False
+    for way, place, change in schemas.walk.changes(needed, provider):
+        level = level_of(change.effect, is_request=spot.is_request)
+        if level.is_breaking and not change.is_kept:
+            if not reasons or _is_shown(schemas, place):
+                continue
+            is_told = True
+        judge.add(_draft(spot, way, change, level))
+    if reasons and not is_told:
+        judge.add(_undecided(spot, reasons[0], provider, needed))
+
+
+def _is_shown(schemas: Schemas, place: Place) -> bool:
+    """Whether at this place by itself everything that is sent can be read."""
+    if place not in schemas.shown:
+        old = schemas.walk.two.old.seen[place[0]].node
+        new = schemas.walk.two.new.seen[place[1]].node
+        schemas.shown[place] = schemas.prover.holds(schemas.step(old, new))
+    return schemas.shown[place]
+
+
+def _draft(spot: Spot, way: str, change: Change, level: Level) -> Draft:
+    name = f"`{way}` of {spot.name}" if way else spot.name
+    old, new = change.values
+    values = f": {_value(old)} -> {_value(new)}" if (old, new) != (None, None) else ""
+    return Draft(
+        rule=rule_id(spot, change.rule, is_root=not way),
+        level=level,
+        operation=spot.operation,
+        what=change.what.replace("{0}", name) + values,
+        fix=_fix(spot) if level.is_breaking else "nothing to do",
+        provider=change.new,
+        needed=change.old,
+        old=None if old is None else said(old),
+        new=None if new is None else said(new),
+    )
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else said(value)
+
+
+def _fix(spot: Spot) -> str:
+    if spot.is_request:
+        return "accept what was accepted, or move every caller first and release a major version"
+    return "answer as was promised, or move every caller first and release a major version"
+
+
+def _undecided(spot: Spot, reason: Reason, provider: Node, needed: Node) -> Draft:
+    sender, reader = ("the caller", "the provider") if spot.is_request else ("the provider", "the caller")
+    keyword = f" (`{reason.keyword}`)" if reason.keyword else ""
+    here = reason.reader if not reason.reader.file.startswith("=") else (provider if spot.is_request else needed)
+    return Draft(
+        rule="schema-undecided",
+        level=Level.WARN,
+        operation=spot.operation,
+        what=f"it could not be shown that {reader} takes everything that {sender} may send as {spot.name}{keyword}",
+        fix="compare the two places; write the schemas alike, or lower this rule's level in lockstep.yaml",
+        provider=here if spot.is_request else provider,
+        needed=needed if spot.is_request else here,
+    )
+
+
+def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:
+    """The rule's whole id: direction and part before it, where it has none of its own."""
+    if rule.startswith(("request-", "response-", "new-")):
+        return rule
+    if is_root:
+        is_listed = spot.direction is Direction.RESPONSE and spot.part is Part.BODY and "enum" in rule
+        return f"{spot.direction}-{'mediatype' if is_listed else spot.part}-{rule}"
+    if spot.part is Part.BODY:
+        return f"{spot.direction}-property-{rule}"
+    return f"{spot.direction}-{spot.part}-property-{rule}"

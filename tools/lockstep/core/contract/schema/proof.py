@@ -1,0 +1,163 @@
+"""Whether everything that one side sends is valid for what the other side reads; what cannot be shown is a reason.
+
+1. The sender is a set of schemas that hold together; the reader is one schema, taken apart into what holds together.
+2. Each keyword of the reader has to follow from the sender's keywords; what is below (properties, items) is a step of
+   its own, so a ring of references ends: it holds if nothing in the ring fails (each step takes a smaller value).
+3. Where the reader offers a choice, the sender has to fit one of its branches, or each of the sender's own branches
+   (its types, its listed values) one of them.
+4. What is not understood does not follow. So a proof may be missed and is never given wrongly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lockstep.core.contract.contract import Node
+from lockstep.core.contract.schema.same import Same
+from lockstep.core.contract.schema.sender import Sender, flat
+from lockstep.core.contract.schema.view import Key, View, Views
+
+LIMIT_STEPS = 400_000
+LIMIT_NESTED = 24  # trials within trials
+
+
+class Reason(NamedTuple):
+    """Something that was not shown.
+
+    Args:
+        reader: The reader's schema.
+        keyword: Which of its keywords; empty for the schema as a whole.
+    """
+
+    reader: Node
+    keyword: str
+
+
+class Step(NamedTuple):
+    """Something that has to be shown: everything that is sent is read. `is_below`: it is about a part of the value."""
+
+    sender: tuple[Node, ...]
+    reader: Node
+    is_below: bool
+
+
+StepKey = tuple[tuple[Key, ...], Key]
+
+
+@dataclass
+class Found:
+    """What a step showed: what failed at itself, and the steps that it rests on."""
+
+    reasons: tuple[Reason, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass
+class Prover:
+    """Shows that one side's schemas fit the other's; what was shown once is remembered.
+
+    Args:
+        sending: The schemas of the side that sends.
+        reading: Those of the side that reads.
+        is_open: See Sender.
+        hidden: Properties with this keyword do not occur: `readOnly` in a request, `writeOnly` in a response; empty
+            where all do.
+        same: Whether a sending and a reading schema say the same.
+    """
+
+    sending: Views
+    reading: Views
+    is_open: bool
+    hidden: str
+    same: Same
+    found: dict[StepKey, Found] = field(default_factory=dict)
+    shown: set[StepKey] = field(default_factory=set)
+    failed: dict[StepKey, tuple[Reason, ...]] = field(default_factory=dict)
+    open: list[StepKey] = field(default_factory=list)
+    steps: int = 0
+
+    def sender(self, nodes: tuple[Node, ...]) -> Sender | None:
+        """The sender's schemas that hold together; None where one is its own part."""
+        flats = flat(self.sending, nodes)
+        return None if flats is None else Sender(self.sending, flats, self.is_open)
+
+    def reasons(self, step: Step) -> tuple[Reason, ...]:
+        """Why it could not be shown, at most one for each place; none: it is shown."""
+        root = self.key(step)
+        if root in self.shown:
+            return ()
+        if root in self.failed:
+            return self.failed[root]
+        reasons, seen, is_tainted = self._walk(step)
+        if not reasons and not is_tainted:
+            self.shown |= seen
+        if reasons and not is_tainted:
+            self.failed[root] = tuple(reasons)
+        return tuple(reasons)
+
+    def holds(self, step: Step) -> bool:
+        """Whether it can be shown."""
+        return not self.reasons(step)
+
+    def _walk(self, step: Step) -> tuple[list[Reason], set[StepKey], bool]:
+        """Reasons below a step, the steps seen, and whether the answer leans on a step that is still open."""
+        reasons: list[Reason] = []
+        seen: dict[StepKey, bool] = {}
+        waiting = [(step, False)]
+        is_tainted = False
+        while waiting:
+            here, is_below = waiting.pop()
+            key = self.key(here)
+            if key in self.shown or (key in seen and (seen[key] or not is_below)):
+                continue
+            if key in self.open:
+                is_tainted = True
+                if not is_below:
+                    reasons.append(Reason(here.reader, ""))
+                continue
+            seen[key] = is_below
+            found = self._explore(key, here)
+            if found is None:
+                return [Reason(here.reader, "")], set(seen), True
+            reasons += found.reasons
+            waiting += [(one, is_below or one.is_below) for one in found.steps]
+        return reasons, set(seen), is_tainted
+
+    def _explore(self, key: StepKey, step: Step) -> Found | None:
+        """What a step shows by itself; None where it would take too long."""
+        if key in self.found:
+            return self.found[key]
+        self.steps += 1
+        if self.steps > LIMIT_STEPS or len(self.open) > LIMIT_NESTED:
+            return None
+        from lockstep.core.contract.schema.follows import follows  # noqa: PLC0415 - each needs the other
+
+        before = len(self.open)
+        self.open.append(key)
+        try:
+            found = follows(self, step)
+        finally:
+            del self.open[before:]
+        if not self.open:  # within a trial an answer may lean on what is still open
+            self.found[key] = found
+        return found
+
+    def key(self, step: Step) -> StepKey:
+        """The same for the same schemas, however they were referred to."""
+        senders = {_key(self.sending, node) for node in step.sender}
+        return (tuple(sorted(senders)), _key(self.reading, step.reader))
+
+
+def _key(views: Views, node: Node) -> Key:
+    return node.file, node.pointer if node.file.startswith("=") else views.of(node).node.pointer
+
+
+def made(schema: dict[str, object], name: str) -> Node:
+    """A schema that stands in no file; the name says what it is, so equal names are equal schemas."""
+    return Node(schema, f"={name}", ())
+
+
+def flat_reader(prover: Prover, reader: Node) -> tuple[View, ...] | None:
+    """The reader's schemas that have to be satisfied, each."""
+    return flat(prover.reading, (reader,))

@@ -1,0 +1,205 @@
+"""What changed in the keywords of one schema that have schemas below them, and which of those to look at next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lockstep.core.contract.contract import Node
+from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.keywords import at
+from lockstep.core.contract.schema.same import Same
+from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views, is_schema
+
+
+@dataclass(frozen=True)
+class Two:
+    """The schemas of both sides: what is needed (old) and what is provided (new)."""
+
+    old: Views
+    new: Views
+    same: Same
+
+
+Below = tuple[str, Node, Node]
+
+
+def structure_changes(two: Two, old: View, new: View) -> Iterator[Change]:
+    """Every change of such a keyword."""
+    for keyword, word in (("allOf", "all-of"), ("anyOf", "any-of"), ("oneOf", "one-of")):
+        yield from _members(two, old, new, keyword, word)
+    yield from _conditions(old, new)
+    yield from _there_or_not(old, new)
+    yield from _named(old, new)
+    yield from _dependent(old, new)
+    yield from _prefix(two, old, new)
+
+
+def below(two: Two, old: View, new: View) -> Iterator[Below]:
+    """The schemas that meet below, with the way there; what stands on one side only is a change and not here."""
+    mine, theirs = old.children("properties"), new.children("properties")
+    for name in mine.keys() & theirs.keys():
+        yield name, mine[name], theirs[name]
+    for keyword in ("items", "additionalProperties", "contains", "propertyNames", "contentSchema", "then", "else"):
+        one, other = old.child(keyword), new.child(keyword)
+        if one and other:
+            yield f"{keyword}", one, other
+    for keyword in ("patternProperties", "dependentSchemas", "prefixItems"):
+        mine, theirs = old.children(keyword), new.children(keyword)
+        for name in mine.keys() & theirs.keys():
+            yield f"{keyword}[{name}]", mine[name], theirs[name]
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        pairs, _, _ = matched(two, _branches(old, keyword), _branches(new, keyword))
+        for one, other in pairs:
+            yield f"{keyword}[{two.new.of(other).name or other.pointer[-1]}]", one, other
+
+
+def _branches(view: View, keyword: str) -> list[Node]:
+    return list(view.parts) if keyword == "allOf" else list(view.children(keyword).values())
+
+
+def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
+    """Members that belong together, those that are gone, and those that are new.
+
+    The same component belongs to itself; then what says the same; then what has the same title; then the only two
+    that are left.
+    """
+    gone, added, pairs = list(old), list(new), []
+    for is_one in (_have_one_name, _say_the_same, _have_one_title):
+        for one in list(gone):
+            other = next((node for node in added if is_one(two, one, node)), None)
+            if other is not None:
+                pairs.append((one, other))
+                gone.remove(one)
+                added.remove(other)
+    if len(gone) == len(added) == 1 and not two.old.of(gone[0]).name and not two.new.of(added[0]).name:
+        pairs.append((gone.pop(), added.pop()))
+    return pairs, gone, added
+
+
+def _have_one_name(two: Two, one: Node, other: Node) -> bool:
+    name = two.old.of(one).name
+    return bool(name) and name == two.new.of(other).name
+
+
+def _say_the_same(two: Two, one: Node, other: Node) -> bool:
+    return two.same.are(one, other)
+
+
+def _have_one_title(two: Two, one: Node, other: Node) -> bool:
+    left, right = two.old.of(one), two.new.of(other)
+    title = left.data.get("title")
+    return not left.name and not right.name and isinstance(title, str) and title == right.data.get("title")
+
+
+def _members(two: Two, old: View, new: View, keyword: str, word: str) -> Iterator[Change]:
+    before, after = _branches(old, keyword), _branches(new, keyword)
+    _, gone, added = matched(two, before, after)
+    gone = [node for node in gone if not _says_nothing(two.old.of(node))] if keyword == "allOf" else gone
+    added = [node for node in added if not _says_nothing(two.new.of(node))] if keyword == "allOf" else added
+    more, less = (Effect.NARROWS, Effect.WIDENS) if keyword == "allOf" else (Effect.WIDENS, Effect.NARROWS)
+    values: tuple[list[str] | None, list[str] | None]
+    if added:
+        values = (None, [_name(two.new, node) for node in added])
+        effect = more if before or keyword == "allOf" else Effect.INCOMPARABLE
+        yield Change(
+            f"{word}-added",
+            effect if before else more,
+            at(old, keyword),
+            added[0],
+            f"{keyword} of {{0}} has more members",
+            values,
+        )
+    if gone:
+        values = ([_name(two.old, node) for node in gone], None)
+        yield Change(
+            f"{word}-removed", less, gone[0], at(new, keyword), f"{keyword} of {{0}} has fewer members", values
+        )
+
+
+def _says_nothing(view: View) -> bool:
+    return not view.is_never and view.types is None and not view.parts and not (view.data.keys() - ANNOTATIONS)
+
+
+def _name(views: Views, node: Node) -> str:
+    return views.of(node).name or f"{node.pointer[-1]}" if node.pointer else "?"
+
+
+def _conditions(old: View, new: View) -> Iterator[Change]:
+    for keyword in ("if", "then", "else"):
+        one, other = old.child(keyword), new.child(keyword)
+        if (one is None) != (other is None):
+            yield _appeared(old, new, keyword, keyword)
+
+
+def _appeared(old: View, new: View, keyword: str, word: str) -> Change:
+    is_new = new.child(keyword) is not None or keyword in new.data
+    action, effect = ("added", Effect.NARROWS) if is_new else ("removed", Effect.WIDENS)
+    return Change(f"{word}-{action}", effect, at(old, keyword), at(new, keyword), f"`{keyword}` of {{0}} was {action}")
+
+
+_SINGLE = (
+    ("contains", "contains"),
+    ("propertyNames", "property-names"),
+    ("unevaluatedItems", "unevaluated-items"),
+    ("unevaluatedProperties", "unevaluated-properties"),
+    ("contentSchema", "content-schema"),
+)
+
+
+def _there_or_not(old: View, new: View) -> Iterator[Change]:
+    for keyword, word in _SINGLE:
+        if (old.child(keyword) is None) != (new.child(keyword) is None):
+            yield _appeared(old, new, keyword, word)
+
+
+def _named(old: View, new: View) -> Iterator[Change]:
+    for keyword, word in (("patternProperties", "pattern-property"), ("dependentSchemas", "dependent-schema")):
+        mine, theirs = old.children(keyword), new.children(keyword)
+        for name in sorted(theirs.keys() - mine.keys()):
+            what = f"`{keyword}` of {{0}} has `{name}` now"
+            yield Change(f"{word}-added", Effect.NARROWS, at(old, keyword), theirs[name], what, (None, name))
+        for name in sorted(mine.keys() - theirs.keys()):
+            what = f"`{keyword}` of {{0}} does not have `{name}` any more"
+            yield Change(f"{word}-removed", Effect.WIDENS, mine[name], at(new, keyword), what, (name, None))
+
+
+def _dependent(old: View, new: View) -> Iterator[Change]:
+    before, after = old.data.get("dependentRequired", {}), new.data.get("dependentRequired", {})
+    places = at(old, "dependentRequired"), at(new, "dependentRequired")
+    for name in sorted(before.keys() | after.keys()):
+        values = before.get(name), after.get(name)
+        if values[0] is None or values[1] is None:
+            action, effect = ("added", Effect.NARROWS) if values[0] is None else ("removed", Effect.WIDENS)
+        elif set(map(str, values[0])) == set(map(str, values[1])):
+            continue
+        else:
+            action, effect = "changed", Effect.INCOMPARABLE
+        what = f"what {{0}} needs beside `{name}` was {action}"
+        yield Change(f"dependent-required-{action}", effect, *places, what, values)
+
+
+def _prefix(two: Two, old: View, new: View) -> Iterator[Change]:
+    """Items described one by one. One more of them changes nothing where `items` says the same of its place."""
+    mine, theirs = old.children("prefixItems"), new.children("prefixItems")
+    for more, other, action in ((theirs, new, "added"), (mine, old, "removed")):
+        fewer = old if action == "added" else new
+        extra = [more[name] for name in more if name not in (mine if action == "added" else theirs)]
+        rest = fewer.child("items")
+        if extra and not all(rest is not None and _are(two, action, node, rest) for node in extra):
+            places = (at(old, "prefixItems"), extra[0]) if other is new else (extra[0], at(new, "prefixItems"))
+            yield Change(f"prefix-items-{action}", Effect.UNKNOWN, *places, f"items of {{0}} were {action} one by one")
+
+
+def _are(two: Two, action: str, extra: Node, rest: Node) -> bool:
+    return two.same.are(rest, extra) if action == "added" else two.same.are(extra, rest)
+
+
+def discriminator_changes(old: View, new: View) -> Iterator[Change]:
+    """How the branches are told apart: told, never breaking by itself."""
+    before, after = old.data.get("discriminator"), new.data.get("discriminator")
+    if before == after or not (is_schema(before) or is_schema(after)):
+        return
+    word = "added" if before is None else "removed" if after is None else "property-name-changed"
+    places = at(old, "discriminator"), at(new, "discriminator")
+    yield Change(f"discriminator-{word}", Effect.NONE, *places, "what tells the branches of {0} apart changed")
