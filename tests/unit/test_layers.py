@@ -26,7 +26,22 @@ PURE = {
         "hashlib",
         "html",
     ),
-    *("enum", "itertools", "json", "math", "operator", "posixpath", "re", "string", "textwrap", "types", "typing"),
+    *(
+        "enum",
+        "fractions",
+        "hashlib",
+        "html",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "posixpath",
+        "re",
+        "string",
+        "textwrap",
+        "types",
+        "typing",
+    ),
 }
 CORE_LIBRARIES = {"pydantic", "pydantic_core", "jinja2", "markupsafe", "yaml", "semver"}
 LAYERS = {

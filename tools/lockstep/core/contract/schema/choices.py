@@ -10,6 +10,7 @@ from lockstep.core.contract.schema.values import fraction
 from lockstep.core.contract.schema.view import View
 
 _DEEP = 6
+_LIMIT_ANY_ORDER = 100  # branches
 
 
 def choice(prover: Prover, sender: Sender, reader: View, keyword: str) -> list[Step] | None:
@@ -32,14 +33,14 @@ def _says_the_same(prover: Prover, sender: Sender, reader: View, keyword: str) -
     wanted = list(reader.children(keyword).values())
     for view in sender.flats:
         theirs = list(view.children(keyword).values())
-        if theirs and len(theirs) == len(wanted):
-            left = list(wanted)
-            for one in theirs:
-                match = next((other for other in left if prover.same.are(one, other)), None)
-                if match is None:
-                    break
-                left.remove(match)
-            if not left:
+        left = list(wanted) if len(theirs) == len(wanted) <= _LIMIT_ANY_ORDER else []
+        for one in theirs:
+            match = next((other for other in left if prover.same.are(one, other)), None)
+            if match is None:
+                break
+            left = [other for other in left if other is not match]
+        else:
+            if theirs and not left and len(theirs) == len(wanted) <= _LIMIT_ANY_ORDER:
                 return True
     return False
 
@@ -63,14 +64,13 @@ def is_apart(prover: Prover, sender: Sender, node: Node, depth: int = 0) -> bool
     return any(
         view.data.get(keyword)
         and all(_branch_apart(prover, sender, view, branch, node, depth) for branch in view.children(keyword).values())
-        for view in sender.flats
+        for view, rest in rests
         for keyword in ("anyOf", "oneOf")
     )
 
 
-def _branch_apart(prover: Prover, sender: Sender, _view: View, branch: Node, node: Node, depth: int) -> bool:
-    nodes = (*(one.node for one in sender.flats if one is not _view), branch)
-    narrowed = prover.sender(nodes)
+def _branch_apart(prover: Prover, rest: tuple[Node, ...], branch: Node, node: Node, depth: int) -> bool:
+    narrowed = prover.sender((*rest, branch))
     return narrowed is not None and is_apart(prover, narrowed, node, depth + 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lockstep.core.contract.contract import ContractKind, Node
 from lockstep.core.contract.schema.change import Change, Effect
@@ -11,99 +12,108 @@ from lockstep.core.contract.schema.structure import Two
 from lockstep.core.contract.schema.view import View
 
 
+@dataclass(frozen=True)
+class Property:
+    """One property of both sides.
+
+    Args:
+        name: Its name.
+        old: Its schema in what is needed; of a new one the place where it would be.
+        new: Its schema in what is provided, likewise.
+        is_required: Whether every object has it, in what is needed and in what is provided.
+        is_request: Whether it is sent by whoever needs the contract.
+    """
+
+    name: str
+    old: Node
+    new: Node
+    is_required: tuple[bool, bool]
+    is_request: bool
+
+
 def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Iterator[Change]:
     """Every change of properties, in the words of one direction."""
     mine, theirs = old.children("properties"), new.children("properties")
     needed, promised = _required(old), _required(new)
-    for name in sorted(theirs.keys() - mine.keys()):
-        yield from _added(two, old, theirs[name], name, is_request=is_request, is_required=name in promised)
-    for name in sorted(mine.keys() - theirs.keys()):
-        yield from _removed(two, new, mine[name], name, is_request=is_request, is_required=name in needed)
-    for name in sorted(mine.keys() & theirs.keys()):
-        both = mine[name], theirs[name]
-        if (name in needed) != (name in promised):
-            yield from _required_or_not(two, (old, new), both, name, is_request=is_request, is_now=name in promised)
-        yield from _hidden_or_not(
-            two, both, name, is_request=is_request, is_required=name in needed and name in promised
+    for name in sorted(mine.keys() | theirs.keys()):
+        one = Property(
+            name,
+            mine.get(name, at(old, "properties")),
+            theirs.get(name, at(new, "properties")),
+            (name in needed, name in promised),
+            is_request,
         )
+        if name not in mine:
+            yield from _added(two, one)
+        elif name not in theirs:
+            yield from _removed(two, one)
+        else:
+            yield from _required_or_not(two, one, (at(old, "required"), at(new, "required")))
+            yield from _hidden_or_not(two, one)
 
 
 def _required(view: View) -> set[str]:
     return {name for name in view.data.get("required", ()) if isinstance(name, str)}
 
 
-def _added(two: Two, old: View, node: Node, name: str, *, is_request: bool, is_required: bool) -> Iterator[Change]:
-    view, places = two.new.of(node), (at(old, "properties"), node)
-    if is_request:
-        if view.data.get("readOnly"):
-            return
-        rule = "new-optional-request-property"
-        if is_required:
-            rule = "new-required-request-property" + ("-with-default" if "default" in view.data else "")
-        effect = Effect.NARROWS if is_required else Effect.NONE
-        what = f"{{0}} has a new {'required' if is_required else 'optional'} property `{name}`"
-        yield Change(rule, effect, *places, what, (None, name), is_kept=is_required)
-    else:
-        word = "required" if is_required else "optional"
-        hidden = "-write-only" if view.data.get("writeOnly") else ""
-        yield Change(
-            f"response-{word}{hidden}-property-added", Effect.NONE, *places, f"{{0}} has a new property `{name}`"
-        )
-
-
-def _removed(two: Two, new: View, node: Node, name: str, *, is_request: bool, is_required: bool) -> Iterator[Change]:
-    view, places = two.old.of(node), (node, at(new, "properties"))
-    what, deprecated = f"{{0}} does not have the property `{name}` any more", view.data.get("deprecated") is True
-    with_notice = "-with-deprecation" if deprecated else ""
-    if is_request:
-        if not view.data.get("readOnly"):
-            effect = Effect.NONE if deprecated else Effect.UNKNOWN
-            yield Change(f"request-property-removed{with_notice}", effect, *places, what, (name, None), is_kept=True)
-        return
-    hidden = "-write-only" if view.data.get("writeOnly") else ""
+def _added(two: Two, one: Property) -> Iterator[Change]:
+    data, is_required, places = two.new.of(one.new).data, one.is_required[1], (one.old, one.new)
     word = "required" if is_required else "optional"
-    effect = Effect.WIDENS if is_required and not hidden and not deprecated else Effect.NONE
-    with_notice = "" if hidden else with_notice
-    yield Change(f"response-{word}{hidden}-property-removed{with_notice}", effect, *places, what, (name, None))
+    what, values = f"{{0}} has a new {word} property `{one.name}`", (None, one.name)
+    if not one.is_request:
+        hidden = "-write-only" if data.get("writeOnly") else ""
+        yield Change(f"response-{word}{hidden}-property-added", Effect.NONE, *places, what, values)
+    elif not data.get("readOnly"):
+        default = "-with-default" if is_required and "default" in data else ""
+        effect = Effect.NARROWS if is_required else Effect.NONE
+        yield Change(f"new-{word}-request-property{default}", effect, *places, what, values)
 
 
-def _required_or_not(
-    two: Two, views: tuple[View, View], both: tuple[Node, Node], name: str, *, is_request: bool, is_now: bool
-) -> Iterator[Change]:
-    old, new = views
-    view = two.new.of(both[1])
-    places = (
-        at(old, "required") if "required" in old.data else both[0],
-        at(new, "required") if "required" in new.data else both[1],
-    )
-    word = "became-required" if is_now else "became-optional"
-    what = f"the property `{name}` of {{0}} " + ("is required now" if is_now else "may be missing now")
-    effect = Effect.NARROWS if is_now else Effect.WIDENS
-    if is_request:
-        if view.data.get("readOnly"):
-            return
-        default = "-with-default" if is_now and "default" in view.data else ""
-        yield Change(f"request-property-{word}{default}", effect, *places, what)
-    else:
-        hidden = "write-only-" if two.old.of(both[0]).data.get("writeOnly") else ""
-        yield Change(f"response-{hidden}property-{word}", Effect.NONE if hidden else effect, *places, what)
-
-
-def _hidden_or_not(
-    two: Two, both: tuple[Node, Node], name: str, *, is_request: bool, is_required: bool
-) -> Iterator[Change]:
-    """`readOnly` and `writeOnly`: whether the property is in the message at all."""
-    side, word = ("request", "required" if is_required else "optional") if is_request else ("response", "")
-    old, new = two.old.of(both[0]), two.new.of(both[1])
-    if not is_request:
+def _removed(two: Two, one: Property) -> Iterator[Change]:
+    data, is_required, places = two.old.of(one.old).data, one.is_required[0], (one.old, one.new)
+    what, values = f"{{0}} does not have the property `{one.name}` any more", (one.name, None)
+    is_deprecated = data.get("deprecated") is True
+    notice = "-with-deprecation" if is_deprecated else ""
+    if not one.is_request:
+        hidden = "-write-only" if data.get("writeOnly") else ""
         word = "required" if is_required else "optional"
+        effect = Effect.WIDENS if is_required and not hidden and not is_deprecated else Effect.NONE
+        rule = f"response-{word}{hidden}-property-removed{'' if hidden else notice}"
+        yield Change(rule, effect, *places, what, values)
+    elif not data.get("readOnly"):
+        # What is sent and not read may be wanted and is lost, or be refused: nobody can tell from the contract.
+        effect = Effect.NONE if is_deprecated else Effect.UNKNOWN
+        yield Change(f"request-property-removed{notice}", effect, *places, what, values, is_kept=True)
+
+
+def _required_or_not(two: Two, one: Property, places: tuple[Node, Node]) -> Iterator[Change]:
+    is_now = one.is_required[1]
+    if one.is_required[0] == is_now:
+        return
+    word = "became-required" if is_now else "became-optional"
+    what = f"the property `{one.name}` of {{0}} " + ("is required now" if is_now else "may be missing now")
+    effect = Effect.NARROWS if is_now else Effect.WIDENS
+    data = two.new.of(one.new).data
+    if not one.is_request:
+        hidden = "write-only-" if two.old.of(one.old).data.get("writeOnly") else ""
+        yield Change(f"response-{hidden}property-{word}", Effect.NONE if hidden else effect, *places, what)
+    elif not data.get("readOnly"):
+        default = "-with-default" if is_now and "default" in data else ""
+        yield Change(f"request-property-{word}{default}", effect, *places, what)
+
+
+def _hidden_or_not(two: Two, one: Property) -> Iterator[Change]:
+    """`readOnly` and `writeOnly`: whether the property is in the message at all."""
+    is_required = all(one.is_required)
+    side, word = "request" if one.is_request else "response", "required" if is_required else "optional"
+    old, new = two.old.of(one.old), two.new.of(one.new)
     for keyword, text in (("readOnly", "read-only"), ("writeOnly", "write-only")):
         before, after = bool(old.data.get(keyword)), bool(new.data.get(keyword))
         if before == after:
             continue
         rule = f"{side}-{word}-property-became-{'' if after else 'not-'}{text}"
-        effect = _hiding(two, keyword, is_request=is_request, is_required=is_required, is_now=after)
-        what = f"the property `{name}` of {{0}} became {'' if after else 'not '}{text}"
+        effect = _hiding(two, keyword, is_request=one.is_request, is_required=is_required, is_now=after)
+        what = f"the property `{one.name}` of {{0}} became {'' if after else 'not '}{text}"
         yield Change(rule, effect, at(old, keyword), at(new, keyword), what, (before, after), is_kept=True)
 
 

@@ -64,22 +64,30 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
     The same component belongs to itself; then what says the same; then what has the same title; then the only two
     that are left.
     """
+    by_name = {name: node for node in reversed(new) if (name := two.new.of(node).name)}
     gone, added, pairs = list(old), list(new), []
-    for is_one in (_have_one_name, _say_the_same, _have_one_title):
+    for one in old:
+        other = by_name.pop(two.old.of(one).name, None)
+        if other is not None:
+            pairs.append((one, other))
+            gone, added = _without(gone, one), _without(added, other)
+    for is_one in (_say_the_same, _have_one_title) if len(gone) * len(added) <= _LIMIT_MATCHED else ():
         for one in list(gone):
             other = next((node for node in added if is_one(two, one, node)), None)
             if other is not None:
                 pairs.append((one, other))
-                gone.remove(one)
-                added.remove(other)
+                gone, added = _without(gone, one), _without(added, other)
     if len(gone) == len(added) == 1 and not two.old.of(gone[0]).name and not two.new.of(added[0]).name:
-        pairs.append((gone.pop(), added.pop()))
+        pairs.append((gone[0], added[0]))
+        gone, added = [], []
     return pairs, gone, added
 
 
-def _have_one_name(two: Two, one: Node, other: Node) -> bool:
-    name = two.old.of(one).name
-    return bool(name) and name == two.new.of(other).name
+_LIMIT_MATCHED = 10_000  # comparisons; beyond, members without a name count as gone and new
+
+
+def _without(nodes: list[Node], node: Node) -> list[Node]:
+    return [one for one in nodes if one is not node]
 
 
 def _say_the_same(two: Two, one: Node, other: Node) -> bool:
