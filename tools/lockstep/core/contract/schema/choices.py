@@ -61,9 +61,10 @@ def is_apart(prover: Prover, sender: Sender, node: Node, depth: int = 0) -> bool
         return False
     if sender.is_never or any(_is_apart(prover, sender, reader, depth) for reader in readers):
         return True
+    rests = [(view, tuple(one.node for one in sender.flats if one is not view)) for view in sender.flats]
     return any(
         view.data.get(keyword)
-        and all(_branch_apart(prover, sender, view, branch, node, depth) for branch in view.children(keyword).values())
+        and all(_branch_apart(prover, rest, branch, node, depth) for branch in view.children(keyword).values())
         for view, rest in rests
         for keyword in ("anyOf", "oneOf")
     )
