@@ -86,13 +86,14 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
     schemas = judge.schemas[spot.direction]
     reasons = schemas.prover.reasons(schemas.step(needed, provider))
     is_told = False
-    for way, place, change in schemas.walk.changes(needed, provider):
+    root = schemas.walk.place(needed, provider)
+    for place, change in schemas.walk.changes(needed, provider):
         level = level_of(change.effect, is_request=spot.is_request)
         if level.is_breaking and not change.is_kept:
             if not reasons or _is_shown(schemas, place):
                 continue
             is_told = True
-        judge.add(_draft(spot, way, change, level))
+        judge.add(_draft(spot, _way(root, place), change, level))
     if reasons and not is_told:
         judge.add(_undecided(spot, reasons[0], provider, needed))
 
@@ -104,6 +105,25 @@ def _is_shown(schemas: Schemas, place: Place) -> bool:
         new = schemas.walk.two.new.seen[place[1]].node
         schemas.shown[place] = schemas.prover.holds(schemas.step(old, new))
     return schemas.shown[place]
+
+
+def _way(root: Place, place: Place) -> str:
+    """The way to a place: from the component that it stands in, or from where the schemas met; empty for the root."""
+    if place == root:
+        return ""
+    pointer, start = place[1][1], root[1][1]
+    if pointer[: len(start)] == start:
+        return "/".join(step for step in pointer[len(start) :] if step != "properties") or "it"
+    names = [index for index, step in enumerate(pointer) if step in _NAMED]
+    first = names[0] + 1 if names and names[0] + 1 < len(pointer) else 0
+    return (
+        "/".join((pointer[first], *(step for step in pointer[first + 1 :] if step != "properties")))
+        if pointer
+        else "it"
+    )
+
+
+_NAMED = ("schemas", "$defs", "definitions")
 
 
 def _draft(spot: Spot, way: str, change: Change, level: Level) -> Draft:

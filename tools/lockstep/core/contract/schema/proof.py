@@ -89,40 +89,57 @@ class Prover:
             return ()
         if root in self.failed:
             return self.failed[root]
-        reasons, seen, is_tainted = self._walk(step)
-        if not reasons and not is_tainted:
-            self.shown |= seen
-        if reasons and not is_tainted:
-            self.failed[root] = tuple(reasons)
-        return tuple(reasons)
+        reasons, above, is_tainted = self._walk(step)
+        if not is_tainted:
+            self._remember(reasons, above)
+        return next(iter(reasons.values()), ())
+
+    def _remember(self, reasons: dict[StepKey, tuple[Reason, ...]], above: dict[StepKey, list[StepKey]]) -> None:
+        """Every step that rests on one that failed has failed as well; all others are shown."""
+        for failed, why in reasons.items():
+            waiting = [failed]
+            for key in waiting:
+                if key not in self.failed:
+                    self.failed[key] = why
+                    waiting += above[key]
+        self.shown |= above.keys() - self.failed.keys()
 
     def holds(self, step: Step) -> bool:
         """Whether it can be shown."""
         return not self.reasons(step)
 
-    def _walk(self, step: Step) -> tuple[list[Reason], set[StepKey], bool]:
-        """Reasons below a step, the steps seen, and whether the answer leans on a step that is still open."""
-        reasons: list[Reason] = []
+    def _walk(self, step: Step) -> tuple[dict[StepKey, tuple[Reason, ...]], dict[StepKey, list[StepKey]], bool]:
+        """Reasons by the step that failed, the steps above each, and whether it leans on a step that is still open."""
+        reasons: dict[StepKey, tuple[Reason, ...]] = {}
+        above: dict[StepKey, list[StepKey]] = {}
         seen: dict[StepKey, bool] = {}
-        waiting = [(step, False)]
+        waiting: list[tuple[Step, bool, StepKey | None]] = [(step, False, None)]
         is_tainted = False
         while waiting:
-            here, is_below = waiting.pop()
+            here, is_below, from_ = waiting.pop()
             key = self.key(here)
+            if from_ is not None:
+                above.setdefault(key, []).append(from_)
+            else:
+                above.setdefault(key, [])
             if key in self.shown or (key in seen and (seen[key] or not is_below)):
+                continue
+            if key in self.failed:
+                reasons[key] = self.failed[key]
                 continue
             if key in self.open:
                 is_tainted = True
                 if not is_below:
-                    reasons.append(Reason(here.reader, ""))
+                    reasons[key] = (Reason(here.reader, ""),)
                 continue
             seen[key] = is_below
             found = self._explore(key, here)
             if found is None:
-                return [Reason(here.reader, "")], set(seen), True
-            reasons += found.reasons
-            waiting += [(one, is_below or one.is_below) for one in found.steps]
-        return reasons, set(seen), is_tainted
+                return {key: (Reason(here.reader, ""),)}, above, True
+            if found.reasons:
+                reasons[key] = found.reasons
+            waiting += [(one, is_below or one.is_below, key) for one in found.steps]
+        return reasons, above, is_tainted
 
     def _explore(self, key: StepKey, step: Step) -> Found | None:
         """What a step shows by itself; None where it would take too long."""

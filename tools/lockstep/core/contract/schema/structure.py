@@ -21,7 +21,7 @@ class Two:
     same: Same
 
 
-Below = tuple[str, Node, Node]
+Below = tuple[Node, Node]
 
 
 def structure_changes(two: Two, old: View, new: View) -> Iterator[Change]:
@@ -36,22 +36,21 @@ def structure_changes(two: Two, old: View, new: View) -> Iterator[Change]:
 
 
 def below(two: Two, old: View, new: View) -> Iterator[Below]:
-    """The schemas that meet below, with the way there; what stands on one side only is a change and not here."""
+    """The schemas that meet below; what stands on one side only is a change and not here."""
     mine, theirs = old.children("properties"), new.children("properties")
     for name in mine.keys() & theirs.keys():
-        yield name, mine[name], theirs[name]
+        yield mine[name], theirs[name]
     for keyword in ("items", "additionalProperties", "contains", "propertyNames", "contentSchema", "then", "else"):
         one, other = old.child(keyword), new.child(keyword)
         if one and other:
-            yield f"{keyword}", one, other
+            yield one, other
     for keyword in ("patternProperties", "dependentSchemas", "prefixItems"):
         mine, theirs = old.children(keyword), new.children(keyword)
         for name in mine.keys() & theirs.keys():
-            yield f"{keyword}[{name}]", mine[name], theirs[name]
+            yield mine[name], theirs[name]
     for keyword in ("allOf", "anyOf", "oneOf"):
         pairs, _, _ = matched(two, _branches(old, keyword), _branches(new, keyword))
-        for one, other in pairs:
-            yield f"{keyword}[{two.new.of(other).name or other.pointer[-1]}]", one, other
+        yield from pairs
 
 
 def _branches(view: View, keyword: str) -> list[Node]:

@@ -16,9 +16,8 @@ Place = tuple[Key, Key]
 
 
 class Below(NamedTuple):
-    """A place below another one and the way there."""
+    """A place below another one."""
 
-    way: str
     old: Node
     new: Node
 
@@ -33,12 +32,23 @@ class Found:
 
 @dataclass
 class Walk:
-    """The places of one direction; each is looked at once, however often it is referred to."""
+    """The places of one direction; each is looked at once, however often it is referred to.
+
+    Args:
+        two: Both sides' schemas.
+        is_request: Whether whoever needs the contract sends.
+        found: What was seen at each place.
+        nodes: Where a place was first met.
+        changed: The places that have changes, numbered.
+        reached: For each place the numbers of those at and below it, as the bits of an integer.
+    """
 
     two: Two
     is_request: bool
     found: dict[Place, Found] = field(default_factory=dict)
-    quiet: set[Place] = field(default_factory=set)
+    nodes: dict[Place, tuple[Node, Node]] = field(default_factory=dict)
+    changed: list[Place] = field(default_factory=list)
+    reached: dict[Place, int] = field(default_factory=dict)
 
     def place(self, old: Node, new: Node) -> Place:
         """The same for the same schemas, however they were referred to."""
@@ -61,23 +71,68 @@ class Walk:
                 self.found[place] = Found(tuple(changes), tuple(Below(*item) for item in below(self.two, one, other)))
         return self.found[place]
 
-    def changes(self, old: Node, new: Node) -> list[tuple[str, Place, Change]]:
-        """Every change at and below a place with the way there; a place that is reached twice is told once."""
+    def changes(self, old: Node, new: Node) -> list[tuple[Place, Change]]:
+        """Every change at and below a place, each once; what was reached before is not looked at again."""
         root = self.place(old, new)
-        if root in self.quiet:
-            return []
-        told: list[tuple[str, Place, Change]] = []
-        seen = {root}
-        waiting = [("", old, new)]
-        for way, one, other in waiting:
-            place = self.place(one, other)
+        if root not in self.reached:
+            self._reach(root, old, new)
+        bits, found = self.reached[root], []
+        while bits:
+            lowest = bits & -bits
+            place = self.changed[lowest.bit_length() - 1]
+            found += [(place, change) for change in self.found[place].changes]
+            bits ^= lowest
+        return found
+
+    def _reach(self, root: Place, old: Node, new: Node) -> None:
+        """Notes for each place below, and for this one, which places with changes it reaches.
+
+        Tarjan's strongly connected components (1972), without recursion: places in a ring reach the same.
+        """
+        order: dict[Place, int] = {}
+        low: dict[Place, int] = {}
+        ring: list[Place] = []
+        open_: list[tuple[Place, list[Place]]] = []
+
+        def enter(place: Place, one: Node, other: Node) -> None:
+            order[place] = low[place] = len(order)
+            ring.append(place)
             found = self.look(one, other)
-            told += [(way, place, change) for change in found.changes]
+            next_places = []
             for item in found.below:
-                next_place = self.place(item.old, item.new)
-                if next_place not in seen and next_place not in self.quiet:
-                    seen.add(next_place)
-                    waiting.append((f"{way}/{item.way}" if way else item.way, item.old, item.new))
-        if not told:
-            self.quiet |= seen
-        return told
+                next_places.append(self.place(item.old, item.new))
+                self.nodes.setdefault(next_places[-1], (item.old, item.new))
+            open_.append((place, next_places))
+
+        enter(root, old, new)
+        while open_:
+            place, waiting = open_[-1]
+            while waiting and (waiting[-1] in self.reached or waiting[-1] in order):
+                seen = waiting.pop()
+                if seen not in self.reached:
+                    low[place] = min(
+                        low[place], low[seen] if seen in low and order[seen] > order[place] else order[seen]
+                    )
+            if waiting:
+                enter(waiting[-1], *self.nodes[waiting[-1]])
+                continue
+            open_.pop()
+            if open_:
+                above = open_[-1][0]
+                low[above] = min(low[above], low[place])
+            if low[place] == order[place]:
+                self._close(place, ring)
+
+    def _close(self, place: Place, ring: list[Place]) -> None:
+        """A ring is complete: everything in it reaches what any of it reaches."""
+        start = ring.index(place)
+        members, bits = ring[start:], 0
+        del ring[start:]
+        for one in members:
+            found = self.found[one]
+            if found.changes:
+                bits |= 1 << len(self.changed)
+                self.changed.append(one)
+            for item in found.below:
+                bits |= self.reached.get(self.place(item.old, item.new), 0)
+        self.reached.update(dict.fromkeys(members, bits))
