@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, Node
@@ -11,6 +12,17 @@ from lockstep.core.contract.finding import ContractFinding, Level, Place, sorted
 from lockstep.core.contract.reading import Pointer
 
 _LONG = 120  # characters of a value that a finding shows
+
+
+class Question(StrEnum):
+    """What is asked of two contracts.
+
+    A provider that said beforehand that something would go, or that never promised to keep it (an operation below
+    `beta`), breaks no promise; whoever calls it in the same release is broken all the same.
+    """
+
+    PROMISE = "promise"  # does the new contract keep what the old one promised?
+    EDGE = "edge"  # does the provider have what this caller needs?
 
 
 @dataclass(frozen=True)
@@ -36,12 +48,16 @@ class Judge:
         provider: What is promised.
         needed: What somebody needs: a use file, or what was promised before.
         drafts: What was found.
+        question: What is asked.
+        today: The day on which it is asked, such as 2030-01-31; without it no sunset has come yet.
     """
 
     provider: Contract
     needed: Contract
     drafts: list[Draft] = field(default_factory=list)
     schemas: dict[str, Any] = field(default_factory=dict)
+    question: Question = Question.PROMISE
+    today: str | None = None
 
     def add(self, draft: Draft) -> None:
         """Notes a finding."""

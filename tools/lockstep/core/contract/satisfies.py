@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from lockstep.core.contract.contract import Contract, ContractKind
 from lockstep.core.contract.finding import ContractFinding, Level
-from lockstep.core.contract.judge import Draft, Judge
+from lockstep.core.contract.judge import Draft, Judge, Question
 from lockstep.core.contract.operations import operation_findings
 from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
 
 
-def satisfies(provider: Contract, needed: Contract) -> tuple[ContractFinding, ...]:
+def satisfies(
+    provider: Contract, needed: Contract, question: Question = Question.PROMISE, *, today: str | None = None
+) -> tuple[ContractFinding, ...]:
     """Everything that was found, sorted, the heaviest first; no ERR and no WARN among it: it does.
 
     INFO tells what the provider has beyond what is needed.
+
+    Args:
+        provider: What is promised.
+        needed: What somebody needs.
+        question: Whether a caller asks, or whoever compares a provider with its past.
+        today: The day for which sunsets are judged, such as 2030-01-31; without it none has come.
     """
-    judge = Judge(provider, needed)
+    judge = Judge(provider, needed, question=question, today=today)
     if ContractKind.SCHEMA in {provider.kind, needed.kind}:
         _schema_findings(judge)
     else:

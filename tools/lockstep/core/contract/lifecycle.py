@@ -1,0 +1,175 @@
+"""Deprecation, sunset and stability: what a provider said beforehand about taking something away."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lockstep.core.contract.case import Case, Pair
+from lockstep.core.contract.contract import Node
+
+SUNSET = "x-sunset"
+STABILITY = "x-stability-level"
+# Below `beta` an operation is promised to nobody; without a level it is stable.
+LEVELS = ("draft", "alpha", "beta", "stable")
+_PROMISED = "beta"
+_DATE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[-+][0-9]{2}:[0-9]{2}))?"
+)
+
+
+@dataclass(frozen=True)
+class Sunset:
+    """The day from which something may be gone.
+
+    Args:
+        node: Where it stands; None if it does not.
+        day: The day, such as 2030-01-31; None if it is not there or no date.
+    """
+
+    node: Node | None
+    day: str | None
+
+
+def sunset_of(node: Node) -> Sunset:
+    """When this may be gone: a date, or a date and time of RFC 3339."""
+    found = node.get(SUNSET)
+    if found is None or not isinstance(found.value, str) or not (parts := _DATE.fullmatch(found.value)):
+        return Sunset(found, None)
+    year, month, day = (int(part) for part in parts[1].split("-"))
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    longest = {2: 29 if is_leap else 28, 4: 30, 6: 30, 9: 30, 11: 30}.get(month, 31)
+    return Sunset(found, parts[1] if 1 <= month <= 12 and 1 <= day <= longest else None)
+
+
+def stability_of(node: Node) -> str | None:
+    """One of LEVELS, stable if nothing is said; None if it is none of them."""
+    found = node.get(STABILITY)
+    if found is None or found.value is None:
+        return "stable"
+    return found.value if isinstance(found.value, str) and found.value in LEVELS else None
+
+
+def is_promised(node: Node) -> bool:
+    """Whether a provider promises to keep this: what says nothing, or nothing that can be read, is promised."""
+    stability = stability_of(node)
+    return stability is None or LEVELS.index(stability) >= LEVELS.index(_PROMISED)
+
+
+def stability_findings(case: Case, pair: Pair) -> None:
+    """Notes levels that are none, and a level that went up or down."""
+    for node in (pair.needed, pair.provider):
+        invalid_stability(case, node, pair)
+    old, new = stability_of(pair.needed), stability_of(pair.provider)
+    if old is None or new is None or old == new or not is_promised(pair.needed):
+        return
+    rule = "decreased" if LEVELS.index(new) < LEVELS.index(old) else "increased"
+    what = f"{case.operation} was {old} and is {new}"
+    case.add(f"api-stability-{rule}", what, pair.below(STABILITY), old=old, new=new)
+
+
+def invalid_stability(case: Case, node: Node, pair: Pair) -> None:
+    """Notes a level that is none."""
+    if stability_of(node) is None:
+        value = node.value[STABILITY]
+        what = f"`{STABILITY}` of {case.operation} is none of {', '.join(LEVELS)}"
+        case.add("api-invalid-stability-level", what, pair.below(STABILITY), old=value, new=value)
+
+
+def removed_operation(case: Case, pair: Pair, *, is_path: bool) -> None:
+    """Notes an operation that is needed and gone."""
+    prefix, name = ("api-path" if is_path else "api"), case.operation
+    sunset = sunset_of(pair.needed)
+    if not case.needed.flag(pair.needed, "deprecated") or case.is_edge:
+        case.add(f"{prefix}-removed-without-deprecation", f"{name} is needed and is not there", pair)
+    elif sunset.node is None:
+        case.add(f"{prefix}-removed-with-deprecation", f"{name} was deprecated and is not there any more", pair)
+    elif sunset.day is None:
+        _no_date(case, "api-path-sunset-parse", sunset.node, pair)
+    elif case.is_before(sunset.day):
+        what = f"{name} is not there, and was promised until {sunset.day}"
+        case.add(f"{prefix}-removed-before-sunset", what, pair, old=sunset.day)
+
+
+def _no_date(case: Case, rule: str, node: Node, pair: Pair) -> None:
+    what = f"`{SUNSET}` is no date"
+    case.add(rule, what, pair.below(SUNSET), old=node.value, new=node.value)
+
+
+def deprecation_findings(case: Case, pair: Pair) -> None:
+    """Notes what changed about an operation's deprecation."""
+    name = case.operation
+    was = bool(case.needed.flag(pair.needed, "deprecated"))
+    now = bool(case.provider.flag(pair.provider, "deprecated"))
+    sunset, at = sunset_of(pair.provider), pair.below("deprecated")
+    if was and not now:
+        case.add("endpoint-reactivated", f"{name} is not deprecated any more", at)
+    elif now and not was:
+        if sunset.node is None:
+            case.add("endpoint-deprecated", f"{name} is deprecated", at)
+        elif sunset.day is None:
+            _no_date(case, "api-deprecated-sunset-parse", sunset.node, pair)
+        elif case.is_past(sunset.day):
+            what = f"{name} is deprecated until {sunset.day}, which is past"
+            case.add("api-sunset-date-too-small", what, pair.below(SUNSET), new=sunset.day)
+        else:
+            case.add("endpoint-deprecated-with-sunset", f"{name} is deprecated until {sunset.day}", at)
+    if now:
+        _sunset_changed(case, pair, name, _OPERATION_RULES)
+
+
+# What is no date, a date that is gone, and one that came too near.
+_OPERATION_RULES = ("api-path-sunset-parse", "sunset-deleted", "api-sunset-date-changed-too-small")
+_PARAMETER_RULES = tuple(
+    f"request-parameter-{rule}" for rule in ("sunset-parse", "sunset-deleted", "sunset-date-changed-too-small")
+)
+
+
+def _sunset_changed(case: Case, pair: Pair, name: str, rules: tuple[str, ...]) -> None:
+    """Notes a date of what stays deprecated that went away, or came nearer and is past."""
+    old, new, at = sunset_of(pair.needed), sunset_of(pair.provider), pair.below(SUNSET)
+    parse, deleted, too_small = rules
+    if old.node is None:
+        return
+    if new.node is None:
+        case.add(deleted, f"{name} stays deprecated and lost its date", at, old=old.node.value)
+    elif old.node.value == new.node.value:
+        return
+    elif new.day is None or old.day is None:
+        _no_date(case, parse, new.node if new.day is None else old.node, pair)
+    elif old.day > new.day and case.is_past(new.day):
+        what = f"{name} was promised until {old.day}, now until {new.day}, which is past"
+        case.add(too_small, what, at, old=old.day, new=new.day)
+
+
+def parameter_deprecation_findings(case: Case, pair: Pair, name: str) -> None:
+    """Notes what changed about a parameter's deprecation."""
+    was = bool(case.needed.flag(pair.needed, "deprecated"))
+    now = bool(case.provider.flag(pair.provider, "deprecated"))
+    sunset, at = sunset_of(pair.provider), pair.below("deprecated")
+    if was and not now:
+        case.add("request-parameter-reactivated", f"{name} is not deprecated any more", at)
+    elif now and not was:
+        if sunset.node is not None and sunset.day is None:
+            _no_date(case, "request-parameter-sunset-parse", sunset.node, pair)
+        elif sunset.day and case.is_past(sunset.day):
+            what = f"{name} is deprecated until {sunset.day}, which is past"
+            case.add("request-parameter-sunset-date-too-small", what, pair.below(SUNSET), new=sunset.day)
+        else:
+            case.add("request-parameter-deprecated", f"{name} is deprecated", at)
+    if now:
+        _sunset_changed(case, pair, name, _PARAMETER_RULES)
+
+
+def removed_parameter(case: Case, pair: Pair, name: str) -> None:
+    """Notes a parameter that is sent and not read any more."""
+    sunset = sunset_of(pair.needed)
+    if not case.needed.flag(pair.needed, "deprecated") or case.is_edge:
+        case.add("request-parameter-removed", f"{name} is sent and the provider does not know it", pair)
+    elif sunset.node is None:
+        case.add("request-parameter-removed-with-deprecation", f"{name} was deprecated and is gone", pair)
+    elif sunset.day is None:
+        _no_date(case, "request-parameter-sunset-parse", sunset.node, pair)
+    elif case.is_before(sunset.day):
+        what = f"{name} is gone, and was promised until {sunset.day}"
+        case.add("request-parameter-removed-before-sunset", what, pair, old=sunset.day)
