@@ -85,6 +85,8 @@ class Prover:
     def reasons(self, step: Step) -> tuple[Reason, ...]:
         """Why it could not be shown, at most one for each place; none: it is shown."""
         root = self.key(step)
+        if len(step.sender) == 1 and self.same.known.get((root[0][0], root[1])):
+            return ()
         if root in self.shown:
             return ()
         if root in self.failed:

@@ -8,7 +8,17 @@ from typing import Any
 
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.values import are_equal
-from lockstep.core.contract.schema.view import ANNOTATIONS, LISTS, MAPPINGS, SINGLE, Key, View, Views
+from lockstep.core.contract.schema.view import (
+    ANNOTATIONS,
+    LISTS,
+    MAPPINGS,
+    SINGLE,
+    Key,
+    View,
+    Views,
+    are_alike,
+    references,
+)
 
 _NESTED = frozenset({*LISTS, *MAPPINGS, *SINGLE})
 Pair = tuple[Key, Key]
@@ -48,6 +58,8 @@ class Same:
 
     def _below(self, one: View, other: View) -> list[tuple[Node, Node]] | None:
         """The schemas below that have to be the same as well; None if these two differ already."""
+        if are_alike(one.node, other.node) and self.left.contract.kind is self.right.contract.kind:
+            return list(zip(references(one.node), references(other.node), strict=True))
         if one.types != other.types or one.is_never != other.is_never or len(one.parts) != len(other.parts):
             return None
         mine, theirs = _own(one), _own(other)

@@ -63,10 +63,10 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
     The same component belongs to itself; then what says the same; then what has the same title; then the only two
     that are left.
     """
-    by_name = {name: node for node in reversed(new) if (name := two.new.of(node).name)}
+    by_name = {name: node for node in reversed(new) if (name := two.new.name(node))}
     gone, added, pairs = list(old), list(new), []
     for one in old:
-        other = by_name.pop(two.old.of(one).name, None)
+        other = by_name.pop(two.old.name(one), None)
         if other is not None:
             pairs.append((one, other))
             gone, added = _without(gone, one), _without(added, other)
@@ -76,7 +76,7 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
             if other is not None:
                 pairs.append((one, other))
                 gone, added = _without(gone, one), _without(added, other)
-    if len(gone) == len(added) == 1 and not two.old.of(gone[0]).name and not two.new.of(added[0]).name:
+    if len(gone) == len(added) == 1 and not two.old.name(gone[0]) and not two.new.name(added[0]):
         pairs.append((gone[0], added[0]))
         gone, added = [], []
     return pairs, gone, added
@@ -95,8 +95,9 @@ def _say_the_same(two: Two, one: Node, other: Node) -> bool:
 
 def _have_one_title(two: Two, one: Node, other: Node) -> bool:
     left, right = two.old.of(one), two.new.of(other)
+    is_named = two.old.name(one) or two.new.name(other)
     title = left.data.get("title")
-    return not left.name and not right.name and isinstance(title, str) and title == right.data.get("title")
+    return not is_named and isinstance(title, str) and title == right.data.get("title")
 
 
 def _members(two: Two, old: View, new: View, keyword: str, word: str) -> Iterator[Change]:
@@ -129,7 +130,7 @@ def _says_nothing(view: View) -> bool:
 
 
 def _name(views: Views, node: Node) -> str:
-    return views.of(node).name or f"{node.pointer[-1]}" if node.pointer else "?"
+    return views.name(node) or f"{node.pointer[-1]}" if node.pointer else "?"
 
 
 def _conditions(old: View, new: View) -> Iterator[Change]:

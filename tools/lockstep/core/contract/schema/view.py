@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, ContractKind, Node
@@ -40,7 +40,6 @@ class View:
 
     Args:
         node: Where it stands.
-        name: Last part of the reference that led here; empty if it is written in place.
         data: Its keywords: `type` left out, bounds as numbers, what is malformed left out.
         types: The types that it allows; None for all.
         is_never: Whether it is `false`: no value is valid.
@@ -49,7 +48,6 @@ class View:
     """
 
     node: Node
-    name: str
     data: Mapping[str, Any]
     types: frozenset[str] | None
     is_never: bool
@@ -81,6 +79,65 @@ def is_schema(value: Any) -> bool:
     return isinstance(value, dict | bool)
 
 
+def references(node: Node) -> list[Node]:
+    """The references in a schema that is written in place, in a fixed order; what they lead to is not looked at."""
+    found, waiting = [], [(node.value, node.pointer)]
+    while waiting:
+        value, pointer = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                found.append(Node(value, node.file, pointer))
+            waiting += [
+                (item, (*pointer, key))
+                for key, item in value.items()
+                if isinstance(item, dict | list) and key not in _NO_SCHEMAS
+            ]
+        elif isinstance(value, list):
+            waiting += [(item, (*pointer, str(i))) for i, item in enumerate(value) if isinstance(item, dict | list)]
+    return sorted(found, key=lambda node: node.pointer)
+
+
+def are_alike(one: Node, other: Node) -> bool:
+    """Whether two values are written alike. Python calls 1 and true equal, so their texts are compared as well."""
+    return bool(one.value == other.value) and repr(one.value) == repr(other.value)
+
+
+def mentions(value: Any, keys: frozenset[str]) -> bool:
+    """Whether one of these keys stands anywhere in a value."""
+    waiting = [value]
+    for item in waiting:
+        if isinstance(item, dict):
+            if not keys.isdisjoint(item):
+                return True
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+    return False
+
+
+def is_monotone(node: Node, pointer: Pointer) -> bool | None:
+    """Whether a schema takes no more if what stands at a pointer below it takes no more.
+
+    True if what stands there is about a part of the value, False if about the value itself, None if it cannot be said.
+    """
+    is_below, keys = False, iter(pointer[len(node.pointer) :])
+    for key in keys:
+        if key in _OF_PARTS:
+            is_below = True
+            if key in _BY_NAME:
+                next(keys, None)
+        elif key in {"allOf", "anyOf"}:
+            next(keys, None)
+        else:
+            return None
+    return is_below
+
+
+_OF_PARTS = {"properties", "patternProperties", "items", "additionalProperties", "prefixItems"}
+_BY_NAME = {"properties", "patternProperties", "prefixItems"}
+_NO_SCHEMAS = {"enum", "const", "default", "example", "examples", "required"}
+
+
 @dataclass(frozen=True)
 class Views:
     """The schemas of one contract, each looked at once."""
@@ -90,19 +147,22 @@ class Views:
 
     def of(self, node: Node) -> View:
         """The schema at a node, its reference followed."""
-        name = ""
         value = node.value
         while isinstance(value, dict) and isinstance(reference := value.get("$ref"), str):
             if self._has_siblings(value):
                 break
             node = self.contract.target(node, reference)
-            name = reference.rpartition("/")[2]
             value = node.value
         key = (node.file, node.pointer)
         if key not in self.seen:
             self.seen[key] = self._view(node)
-        found = self.seen[key]
-        return replace(found, name=name) if name else found
+        return self.seen[key]
+
+    def name(self, node: Node) -> str:
+        """Last part of the reference that stands at a node; empty if the schema is written in place."""
+        value = node.value
+        reference = value.get("$ref") if isinstance(value, dict) else None
+        return reference.rpartition("/")[2] if isinstance(reference, str) else ""
 
     def _has_siblings(self, value: Mapping[str, Any]) -> bool:
         """Whether keywords beside `$ref` count: not in OpenAPI 3.0 (Reference Object), yes since 3.1."""
@@ -113,7 +173,7 @@ class Views:
     def _view(self, node: Node) -> View:
         value = node.value
         if not isinstance(value, dict):
-            return View(node, "", {}, None, value is False, ())
+            return View(node, {}, None, value is False, ())
         data, types = _keywords(value, self.contract.kind)
         wrong = tuple(sorted(_malformed(value, data, types, self.contract.kind)))
         parts: tuple[Node, ...] = ()
@@ -126,7 +186,7 @@ class Views:
                 for index, item in enumerate(members)
                 if is_schema(item)
             )
-        return View(node, "", data, types, is_never=False, parts=parts, malformed=wrong)
+        return View(node, data, types, is_never=False, parts=parts, malformed=wrong)
 
 
 def _keywords(value: Mapping[str, Any], kind: ContractKind) -> tuple[dict[str, Any], frozenset[str] | None]:

@@ -10,7 +10,7 @@ from lockstep.core.contract.schema.change import Change
 from lockstep.core.contract.schema.keywords import keyword_changes
 from lockstep.core.contract.schema.properties import property_changes
 from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, structure_changes
-from lockstep.core.contract.schema.view import Key
+from lockstep.core.contract.schema.view import Key, are_alike, references
 
 Place = tuple[Key, Key]
 
@@ -59,7 +59,10 @@ class Walk:
         place = self.place(old, new)
         if place not in self.found:
             one, other = self.two.old.of(old), self.two.new.of(new)
-            if one.is_never or other.is_never:
+            if are_alike(one.node, other.node):
+                pairs = zip(references(one.node), references(other.node), strict=True)
+                self.found[place] = Found((), tuple(Below(*pair) for pair in pairs))
+            elif one.is_never or other.is_never:
                 self.found[place] = Found(tuple(keyword_changes(one, other)), ())
             else:
                 changes = [
@@ -125,9 +128,9 @@ class Walk:
 
     def _close(self, place: Place, ring: list[Place]) -> None:
         """A ring is complete: everything in it reaches what any of it reaches."""
-        start = ring.index(place)
-        members, bits = ring[start:], 0
-        del ring[start:]
+        members, bits = [ring.pop()], 0
+        while members[-1] != place:
+            members.append(ring.pop())
         for one in members:
             found = self.found[one]
             if found.changes:
