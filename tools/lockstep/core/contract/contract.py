@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
-from lockstep.core.contract.reading import LIMIT_DEPTH, Pointer, lines_of, parse_document
+from lockstep.core.contract.limits import Pointer
+from lockstep.core.contract.reading import Text, parse_document, read_document
+from lockstep.core.contract.references import Marks, Named, cut, marks_of, others, target, wrong_references
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import Finding, refuse_if
 
 _OPENAPI = re.compile(r"3\.[01]\.[0-9]+(-.+)?")
-_PERCENT = re.compile(r"%([0-9a-fA-F]{2})")
+_REFERENCE = re.compile(rb"\$ref")
+_TO_ITSELF = re.compile(rb"""\$ref["']?\s*:\s*["']?#""")
 _MANY = 20  # findings of one kind that are listed
 
 
@@ -67,12 +68,16 @@ class Contract:
         kind: What it is written as.
         files: The bytes of that file and of those that it refers to, by path.
         documents: Their values.
+        texts: The same, with their lines.
+        named: Schemas that have a name of their own (`$id`, `$anchor`, `$dynamicAnchor`), by file and name.
     """
 
     path: str
     kind: ContractKind
     files: Mapping[str, bytes]
     documents: Mapping[str, Any]
+    texts: Mapping[str, Text]
+    named: Named
 
     @property
     def root(self) -> Node:
@@ -87,32 +92,32 @@ class Contract:
 
     def target(self, node: Node, reference: str) -> Node:
         """What one reference that stands at a node leads to."""
-        found = _target(self.documents, node.file, reference, self.named)
+        found = target(self.documents, self.named, node.file, reference)
         if isinstance(found, str):
             raise InvalidDocument(found, where=node.file, fix="correct the reference")  # parse_contract has seen all
-        return found
-
-    @cached_property
-    def named(self) -> Mapping[tuple[str, str], Pointer]:
-        """Schemas that have a name of their own (`$id`, `$anchor`, `$dynamicAnchor`), by file and name."""
-        return {key: pointer for file, value in self.documents.items() for key, pointer in _names(file, value)}
+        file, pointer, value = found
+        return Node(value, file, pointer)
 
     def lines(self, places: Mapping[str, list[Pointer]]) -> dict[tuple[str, Pointer], int]:
         """The line of each place, by file and pointer."""
         return {
             (file, pointer): line
             for file, pointers in places.items()
-            for pointer, line in lines_of(self.files[file], pointers).items()
+            for pointer, line in self.texts[file].lines(pointers).items()
         }
 
 
 def referenced(data: bytes, path: str) -> tuple[str, ...]:
     """Paths of the other files that a contract's file refers to, sorted: they belong to the contract.
 
+    Without reading it where every reference plainly begins with `#`: parse_contract says what is wrong with it.
+
     Raises:
         InvalidDocument: the file cannot be read.
     """
-    return _others(parse_document(data, path), path)
+    if len(_REFERENCE.findall(data)) == len(_TO_ITSELF.findall(data)):
+        return ()
+    return others(marks_of(parse_document(data, path)), path)
 
 
 def parse_contract(files: Mapping[str, bytes], path: str) -> Contract:
@@ -126,27 +131,34 @@ def parse_contract(files: Mapping[str, bytes], path: str) -> Contract:
         InvalidDocument: a file cannot be read, is beyond a bound, or is nothing that is known; with file:line.
         Refused: references that lead nowhere, to a host or only to themselves; each of them.
     """
-    documents: dict[str, Any] = {}
+    texts: dict[str, Text] = {}
+    marks: dict[str, Marks] = {}
     waiting = [path]
     for name in waiting:
-        if name in files and name not in documents:
-            documents[name] = parse_document(files[name], name)
-            waiting += _others(documents[name], name)
-    contract = Contract(path, _kind(documents[path], path), {name: files[name] for name in documents}, documents)
-    refuse_if(_reference_findings(contract), f"{path} has references that lead nowhere")
+        if name in files and name not in texts:
+            texts[name] = read_document(files[name], name)
+            marks[name] = marks_of(texts[name].value)
+            waiting += others(marks[name], name)
+    documents = {name: text.value for name, text in texts.items()}
+    named = {(file, name): pointer for file, own in marks.items() for name, pointer in own.names.items()}
+    own_files = {name: files[name] for name in texts}
+    contract = Contract(path, _kind(documents[path], path), own_files, documents, texts, named)
+    wrong = wrong_references(documents, marks, named)
+    refuse_if(_findings(contract, wrong), f"{path} has references that lead nowhere")
     return contract
 
 
 def _kind(value: Any, path: str) -> ContractKind:
     if not isinstance(value, dict | bool):
+        what = (
+            "the file is empty" if value is None else "neither an OpenAPI document nor a JSON Schema: it is no mapping"
+        )
         raise InvalidDocument(
-            "neither an OpenAPI document nor a JSON Schema: it is no mapping",
-            where=f"{path}:1",
-            fix="see docs/contracts.md",
+            what, where=f"{path}:1", fix="write an OpenAPI 3.0 or 3.1 document or a JSON Schema there"
         )
     if isinstance(value, bool) or not {"openapi", "swagger"} & value.keys():
         return ContractKind.SCHEMA
-    version = str(value.get("openapi", value.get("swagger")))
+    version = cut(str(value.get("openapi", value.get("swagger"))))
     if not _OPENAPI.fullmatch(version):
         raise InvalidDocument(
             f"OpenAPI {version} is not supported; 3.0 and 3.1 are", where=f"{path}:1", fix="convert it to OpenAPI 3.1"
@@ -154,140 +166,14 @@ def _kind(value: Any, path: str) -> ContractKind:
     return ContractKind.OPENAPI_30 if version.startswith("3.0.") else ContractKind.OPENAPI_31
 
 
-def _references(value: Any) -> Iterator[tuple[Pointer, str]]:
-    """Every `$ref` and the place where it stands; examples and constants may hold anything, so they are passed over."""
-    stack: list[tuple[Pointer, Any, bool]] = [((), value, False)]
-    while stack:
-        pointer, here, are_names = stack.pop()
-        if isinstance(here, dict):
-            if not are_names and isinstance(reference := here.get("$ref"), str):
-                yield pointer, reference
-            for key, item in here.items():
-                if isinstance(item, dict | list) and (are_names or not _is_free(key)):
-                    stack.append(((*pointer, key), item, not are_names and key in _NAMED))
-        elif isinstance(here, list):
-            stack += [((*pointer, str(i)), item, False) for i, item in enumerate(here) if isinstance(item, dict | list)]
-
-
-# Below these, keys are names that somebody chose; below those of _FREE anything may stand.
-_NAMED = {
-    "properties",
-    "patternProperties",
-    "dependentSchemas",
-    "$defs",
-    "definitions",
-    "schemas",
-    "paths",
-    "responses",
-}
-_NAMED |= {
-    "callbacks",
-    "headers",
-    "parameters",
-    "requestBodies",
-    "securitySchemes",
-    "webhooks",
-    "pathItems",
-    "encoding",
-}
-_FREE = {"example", "examples", "default", "enum", "const"}
-
-
-def _is_free(key: str) -> bool:
-    return key in _FREE or key.startswith("x-")
-
-
-def _others(value: Any, path: str) -> tuple[str, ...]:
-    found = {_file_of(path, reference) for _, reference in _references(value)}
-    return tuple(sorted(found - {path, ""}))
-
-
-def _is_elsewhere(reference: str) -> bool:
-    return "://" in reference or reference.startswith("//")
-
-
-def _file_of(path: str, reference: str) -> str:
-    """The file that a reference names; that of the reference itself if it names none, empty for one on a host."""
-    file = reference.partition("#")[0]
-    if _is_elsewhere(reference):
-        return ""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), _unescape(file))) if file else path
-
-
-def _unescape(text: str) -> str:
-    return _PERCENT.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def _target(
-    documents: Mapping[str, Any], path: str, reference: str, named: Mapping[tuple[str, str], Pointer]
-) -> Node | str:
-    """What a reference leads to, or a sentence on why it leads nowhere."""
-    if (path, reference) in named:
-        pointer = named[path, reference]
-    elif _is_elsewhere(reference):
-        return f"`{reference}` is on another host; contracts refer to files beside them only"
-    else:
-        file, fragment = _file_of(path, reference), reference.partition("#")[2]
-        if file not in documents:
-            return f"`{reference}` names the file {file}, which is not there"
-        path = file
-        if fragment and not fragment.startswith("/"):
-            if (path, f"#{fragment}") not in named:
-                return f"`{reference}` names the anchor `{fragment}`, which is not there"
-            pointer = named[path, f"#{fragment}"]
-        else:
-            pointer = tuple(_unescape(part).replace("~1", "/").replace("~0", "~") for part in fragment.split("/")[1:])
-    value = documents[path]
-    for key in pointer:
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return f"`{reference}` leads nowhere: there is no `{key}`"
-    return Node(value, path, pointer)
-
-
-def _names(file: str, value: Any) -> Iterator[tuple[tuple[str, str], Pointer]]:
-    stack: list[tuple[Pointer, Any]] = [((), value)]
-    while stack:
-        pointer, here = stack.pop()
-        if isinstance(here, dict):
-            for key in ("$anchor", "$dynamicAnchor"):
-                if isinstance(name := here.get(key), str):
-                    yield (file, f"#{name}"), pointer
-            if isinstance(name := here.get("$id"), str):
-                yield (file, name), pointer
-            stack += [((*pointer, key), item) for key, item in here.items() if isinstance(item, dict | list)]
-        elif isinstance(here, list):
-            stack += [((*pointer, str(i)), item) for i, item in enumerate(here) if isinstance(item, dict | list)]
-
-
-def _reference_findings(contract: Contract) -> list[Finding]:
-    wrong: list[tuple[str, Pointer, str]] = []
-    for file, value in contract.documents.items():
-        for pointer, reference in _references(value):
-            if what := _wrong(contract, Node(value, file, pointer), reference):
-                wrong.append((file, pointer, what))
+def _findings(contract: Contract, wrong: list[tuple[str, Pointer, str]]) -> list[Finding]:
     places: dict[str, list[Pointer]] = {}
     for file, pointer, _ in wrong[:_MANY]:
         places.setdefault(file, []).append((*pointer, "$ref"))
     lines = contract.lines(places)
+    more = f" (and {len(wrong) - _MANY:,} more references are wrong)" if len(wrong) > _MANY else ""
     fix = "correct the reference, or add what it names"
     return [
-        Finding("contract/reference", f"{file}:{lines[file, (*pointer, '$ref')]}", what, fix)
+        Finding("contract/reference", f"{file}:{lines[file, (*pointer, '$ref')]}", f"{what}{more}", fix)
         for file, pointer, what in wrong[:_MANY]
     ]
-
-
-def _wrong(contract: Contract, node: Node, reference: str) -> str:
-    """A sentence, if a reference leads nowhere or round in a ring of references alone."""
-    file = node.file
-    for _ in range(LIMIT_DEPTH):
-        found = _target(contract.documents, file, reference, contract.named)
-        if isinstance(found, str):
-            return found
-        if not (isinstance(found.value, dict) and isinstance(found.value.get("$ref"), str)):
-            return ""
-        file, reference = found.file, found.value["$ref"]
-    return f"`{reference}` leads back to itself, or through more than {LIMIT_DEPTH} references"

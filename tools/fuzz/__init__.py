@@ -1,0 +1,1 @@
+"""Contracts made up: pairs of schemas, and the instances that would prove a verdict about them wrong."""
