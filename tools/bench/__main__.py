@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from bench import changes, checking, docker, monorepo, rollback, shards, starting, uploads
+from bench import changes, checking, contracts, docker, monorepo, rollback, shards, starting, uploads
 from bench.measure import CannotMeasure, git
 from bench.table import Row, format_table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BUSY = 1.0  # load at the start, when we have not done anything yet
-_ASKED_FOR = (docker,)  # needs root, Debian's Docker and minutes: only where it is named
+_ASKED_FOR = (docker, contracts)  # these need root and minutes, or Go: only where they are named
 _AREAS = (starting, changes, shards, uploads, checking, monorepo, rollback)
 
 
