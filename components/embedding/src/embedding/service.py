@@ -90,10 +90,10 @@ class Request:
         return value
 
     async def text(self, limit: int) -> str:
-        """The field `text` of a JSON body; RefusalError 422 where it is missing, empty or not a string."""
+        """The field `text` of a JSON body; RefusalError 422 where it is missing, blank or not a string."""
         value = (await self.json(limit)).get("text")
-        if not isinstance(value, str) or not value.strip():
-            raise RefusalError(422, "the field 'text' is missing, empty or not a string", 'send {"text": "some words"}')
+        if not isinstance(value, str) or not value.strip(" \t\r\n"):
+            raise RefusalError(422, "the field 'text' is missing, blank or not a string", 'send {"text": "some words"}')
         return value
 
 
