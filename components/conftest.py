@@ -28,6 +28,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from lockstep.truth.serving import Questions, Trial, try_contract
+
 COMPONENTS = Path(__file__).parent
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 Handler = Callable[[str, str, dict[str, str], bytes], Answer]  # method, path, headers, body
@@ -241,6 +243,16 @@ def keeps_contract(committed_contract: dict[str, Any]) -> Callable[[httpx.Respon
         Draft202012Validator({**schema, "components": committed_contract["components"]}).validate(answer.json())
 
     return check
+
+
+@pytest.fixture
+def try_server(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Trial]:
+    """Has schemathesis ask a running component everything that the committed contract of its test says."""
+
+    def trial(server: Server, questions: Questions | None = None) -> Trial:
+        return try_contract(request.path.parents[1] / "contract/openapi.yaml", server.url, tmp_path, questions)
+
+    return trial
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ LAYERS = {
     "adapters": {"verbs", "cli", "runner"},
     "verbs": {"cli"},
     "runner": {"verbs", "cli"},
+    "truth": {"oci", "verbs", "runner", "cli"},
 }
 STARTERS = {"subprocess", "multiprocessing", "pty"}
 # Files beside adapters/process.py that name a process module, and why that starts nothing there.

@@ -4,6 +4,8 @@ import httpx
 import numpy as np
 import pytest
 
+from lockstep.truth.serving import Questions, try_contract
+
 POINTER = "embedding/weights/embedding.npz.dvc"
 
 
@@ -38,7 +40,18 @@ def test_embed_gives_the_same_text_the_same_vector(embedding):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not json", b"[]", b'{"text": ""}', b'{"text": 7}', b'{"txt": "x"}', b"[" * 100_000, b"\xff\xfe"]
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"text": ""}',
+        b'{"text": 7}',
+        b'{"txt": "x"}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b'{"text": "\\uD800"}',
+    ],
 )
 def test_embed_refuses_what_is_not_a_text(embedding, keeps_contract, body):
     answer = embedding.post("/embed", content=body)
@@ -64,9 +77,29 @@ def test_openapi_equals_the_committed_contract(embedding, committed_contract):
     assert embedding.get("/openapi.json").json() == committed_contract
 
 
+def test_embedding_keeps_its_whole_contract(embedding, try_server):
+    trial = try_server(embedding)
+
+    assert trial.faults == (), trial.said
+    assert trial.asked > 50
+
+
+def test_contract_that_promises_more_than_is_sent_is_caught(embedding, committed_contract, tmp_path):
+    committed_contract["components"]["schemas"]["Vector"]["required"].append("language")
+    false = tmp_path / "openapi.json"
+    false.write_text(json.dumps(committed_contract))
+    (tmp_path / "trial").mkdir()
+
+    trial = try_contract(false, embedding.url, tmp_path / "trial", Questions(examples=2))
+
+    assert trial.faults == ("POST /embed: Response violates schema",)
+    assert '"language" is a required property' in trial.said
+
+
 def test_unknown_paths_and_methods_get_a_json_problem(embedding):
     assert embedding.get("/nothing").json()["error"]["fix"] == "ask one of: POST /embed"
-    assert embedding.get("/embed").status_code == 405
+    wrong = embedding.get("/embed")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
 
 def test_embedding_drains_on_sigterm(start, weights, drains):

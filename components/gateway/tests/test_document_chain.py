@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.truth.serving import Questions, damaged
+
 PAGES = Path(__file__).parent / "pages"
 COMPONENTS = Path(__file__).parents[2]
 IDS = {
@@ -17,7 +19,11 @@ def root(start, weights, world):
     urls = {f"{name.upper()}_URL": f"http://{instance}" for name, instance in IDS.items()} | {"http_proxy": world.url}
     servers = {}
     for name, instance in IDS.items():
-        own = {"LOCKSTEP_INSTANCE": instance, "LOCKSTEP_PROMPTS": str(COMPONENTS / name / "prompts")}
+        own = {
+            "MAX_CONNECTION_AGE_SECONDS": "60",
+            "LOCKSTEP_INSTANCE": instance,
+            "LOCKSTEP_PROMPTS": str(COMPONENTS / name / "prompts"),
+        }
         if name in {"ocr", "embedding", "llm"}:
             own["LOCKSTEP_WEIGHTS"] = weights(f"{name}/weights/{name}.npz.dvc")
         servers[name] = start(name, **urls, **own)
@@ -41,3 +47,12 @@ def test_page_becomes_text_embedding_and_summary(root, name, media, sentence):
     assert sentence in answer["summary"]
     assert len(answer["embedding"]) == 64
     assert answer["served_by"] == IDS
+
+
+def test_gateway_keeps_its_whole_contract_before_a_whole_chain(root, try_server):
+    pages = {"image/png": PAGES / "letter.png", "image/jpeg": PAGES / "minutes.jpg"}
+
+    trial = try_server(root, Questions(bodies={media: damaged(page.read_bytes()) for media, page in pages.items()}))
+
+    assert trial.faults == (), trial.said
+    assert trial.asked > 20

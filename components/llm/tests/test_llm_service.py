@@ -87,12 +87,20 @@ def test_any_document_gets_an_answer(llm, keeps_contract, document):
     keeps_contract(ask(llm, "Summarise this in two sentences.", document))
 
 
+def test_half_a_character_is_refused(llm, keeps_contract):
+    body = b'{"model": "extractive", "messages": [{"role": "user", "content": "One \\ud800 two."}]}'
+    answer = llm.post("/v1/chat/completions", content=body)
+
+    keeps_contract(answer)
+    assert answer.status_code == 422
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
         ({"model": "extractive", "messages": []}, 400),
         ({"model": "extractive"}, 400),
-        ({"model": "extractive", "messages": [{"role": "system", "content": "x"}]}, 400),
+        ({"model": "extractive", "messages": [{"role": "wizard", "content": "x"}]}, 400),
         ({"model": "extractive", "messages": ["x"]}, 400),
         ({"model": "gpt", "messages": [{"role": "user", "content": "x"}]}, 404),
         ({"model": "extractive", "messages": [{"role": "user", "content": "x"}], "stream": True}, 400),
@@ -106,6 +114,13 @@ def test_bad_requests_get_an_openai_error(llm, keeps_contract, body, status):
     keeps_contract(answer)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_llm_keeps_its_whole_contract(llm, try_server):
+    trial = try_server(llm)
+
+    assert trial.faults == (), trial.said
+    assert trial.asked > 50
 
 
 def test_models_lists_the_configured_name(start, weights, keeps_contract):

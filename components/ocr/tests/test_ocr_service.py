@@ -6,6 +6,8 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from lockstep.truth.serving import Questions, damaged
+
 ACTIVE, FIRST, SECOND = (
     f"ocr/{place}/ocr.npz.dvc" for place in ("weights", "training/versions/1", "training/versions/2")
 )
@@ -44,6 +46,16 @@ def test_read_returns_the_printed_text(ocr, keeps_contract):
 
     keeps_contract(answer)
     assert likeness(answer.json()["text"], LINES) > 0.95
+
+
+def test_ocr_keeps_its_whole_contract(start, weights, try_server):
+    server = start("ocr", LOCKSTEP_WEIGHTS=weights(ACTIVE)).wait_ready()
+    bodies = {f"image/{kind.lower()}": damaged(page(LINES[:2], kind=kind)) for kind in ("PNG", "JPEG")}
+
+    trial = try_server(server, Questions(bodies=bodies))
+
+    assert trial.faults == (), trial.said
+    assert trial.asked > 20
 
 
 @pytest.mark.parametrize("size", [16, 19, 26])

@@ -72,6 +72,15 @@ def test_summarize_returns_the_models_words_and_who_said_them(summarizer, keeps_
     assert answer.json() == {"summary": "A summary.", "served_by": {"llm": LLM}}
 
 
+def test_summarizer_keeps_its_whole_contract_before_the_real_llm(launch, start, weights, try_server):
+    llm = start("llm", LOCKSTEP_WEIGHTS=weights("llm/weights/llm.npz.dvc")).wait_ready()
+
+    trial = try_server(launch(LLM_URL=llm.url, no_proxy="127.0.0.1").wait_ready())
+
+    assert trial.faults == (), trial.said
+    assert trial.asked > 50
+
+
 @pytest.mark.parametrize("document", HOSTILE)
 def test_summarize_sends_any_document_unharmed_and_apart_from_the_instruction(summarizer, world, document):
     summarizer.post("/summarize", json={"text": document})
@@ -232,7 +241,7 @@ def test_unreachable_llm_is_a_503_that_names_it(launch, keeps_contract):
     assert (answer.status_code, answer.json()["error"]["instance"]) == (503, "127.0.0.1")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"text": " "}', b'{"text": null}'])
+@pytest.mark.parametrize("body", [b"", b"{", b'{"text": " "}', b'{"text": null}', b'{"text": "\\ud800"}'])
 def test_summarize_refuses_what_is_not_a_text(summarizer, keeps_contract, body):
     answer = summarizer.post("/summarize", content=body)
 

@@ -16,13 +16,17 @@ PROBLEM: dict[str, Any] = {
 TEXT: dict[str, Any] = {
     "type": "object",
     "required": ["text"],
-    "properties": {"text": {"type": "string", "minLength": 1}},
+    "properties": {"text": {"type": "string", "minLength": 1, "pattern": r"[^ \t\r\n]"}},  # not blank
 }
 VECTOR: dict[str, Any] = {
     "type": "object",
     "required": ["embedding", "dimension", "model"],
     "properties": {
-        "embedding": {"type": "array", "items": {"type": "number"}, "description": "unit length"},
+        "embedding": {
+            "type": "array",
+            "items": {"type": "number"},
+            "description": "unit length; zeros for a text without a word",
+        },
         "dimension": {"type": "integer"},
         "model": {"type": "string"},
     },
@@ -50,6 +54,7 @@ CONTRACT: dict[str, Any] = {
                 },
                 "responses": {
                     "200": _json("the vector", "Vector"),
+                    "408": _json("the body did not arrive in time", "Problem"),
                     "413": _json("the body has too many bytes", "Problem"),
                     "422": _json("the body is not {text}", "Problem"),
                 },

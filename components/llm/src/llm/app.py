@@ -13,6 +13,7 @@ from llm.model import Model, load
 from llm.service import RefusalError, Request, Service, environment, serve
 
 MAX_BYTES = 2 * 1024 * 1024
+ROLES = ("system", "developer", "user", "assistant")
 
 
 def openai_error(refusal: RefusalError) -> dict[str, Any]:
@@ -54,15 +55,15 @@ class Completions:
     async def complete(self, request: Request) -> dict[str, Any]:
         """A chat completion whose content is made of the document's own sentences."""
         body = await request.json(MAX_BYTES)
-        if body.get("stream"):
+        if body.get("stream", False) is not False:
             raise RefusalError(400, "this extractive stand-in does not stream", 'send "stream": false')
         if body.get("model") != self.name:
             raise RefusalError(
                 404, f"the model {body.get('model')!r} does not exist here", f'send "model": "{self.name}"'
             )
-        limit = body.get("max_completion_tokens", body.get("max_tokens")) or 4096
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise RefusalError(400, "max_tokens is not a positive integer", 'send "max_tokens": 256')
+        if not _is_number(body.get("temperature", 0)):
+            raise RefusalError(400, "temperature is not a number", 'send "temperature": 0')
+        limit = _limit(body)
         instruction, document = split(_messages(body.get("messages")))
         content, is_cut = self.model.answer(instruction, document, limit)
         asked, said = len(instruction.split()) + len(document.split()), len(content.split())
@@ -90,12 +91,24 @@ def _messages(value: Any) -> list[tuple[str, str]]:
     """Role and text of each message; RefusalError 400 for anything else."""
     if isinstance(value, list) and value:
         found = [(m.get("role"), _content(m.get("content"))) for m in value if isinstance(m, dict)]
-        read = [(role, text) for role, text in found if isinstance(role, str) and text is not None]
-        if len(read) == len(value) and any(role == "user" for role, _ in read):
+        read = [(role, text) for role, text in found if role in ROLES and text is not None]
+        if len(read) == len(value):
             return read
     raise RefusalError(
-        400, "messages holds no user message with text content", 'send "messages": [{"role": "user", "content": "..."}]'
+        400, "messages is no list of roles with text content", 'send "messages": [{"role": "user", "content": "..."}]'
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _limit(body: dict[str, Any]) -> int:
+    """How many words the answer may have; RefusalError 400 where what is sent is no positive integer (2.0 is one)."""
+    given = [body[name] for name in ("max_completion_tokens", "max_tokens") if name in body] or [4096]
+    if not all(_is_number(one) and one >= 1 and one == one // 1 for one in given):
+        raise RefusalError(400, "max_tokens is not a positive integer", 'send "max_tokens": 256')
+    return int(given[0])
 
 
 def _content(value: Any) -> str | None:

@@ -25,13 +25,16 @@ def _json(description: str, name: str) -> dict[str, Any]:
 
 SCHEMAS: dict[str, Any] = {
     "Message": _object(
-        "role content", role={"type": "string", "enum": ["system", "developer", "user", "assistant"]}, content=STRING
+        "role content",
+        role={"type": "string", "enum": ["system", "developer", "user", "assistant"]},
+        content={"type": ["string", "array"], "items": _object("text", text=STRING)},
     ),
     "CompletionRequest": _object(
         "model messages",
-        model=STRING,
+        model={"type": "string", "examples": ["extractive"]},
         messages=_list("Message") | {"minItems": 1},
         max_tokens={"type": "integer", "minimum": 1},
+        max_completion_tokens={"type": "integer", "minimum": 1, "description": "counts where both are given"},
         temperature={"type": "number", "description": "accepted; an extractive answer has no chance in it"},
         stream={"type": "boolean", "enum": [False]},
     ),
@@ -81,6 +84,7 @@ CONTRACT: dict[str, Any] = {
                     "200": _json("the answer", "Completion"),
                     "400": _json("the request is not understood", "Error"),
                     "404": _json("no such model", "Error"),
+                    "408": _json("the body did not arrive in time", "Error"),
                     "413": _json("the body has too many bytes", "Error"),
                     "422": _json("the body is not a JSON object", "Error"),
                 },

@@ -35,6 +35,7 @@ CONTRACT: dict[str, Any] = {
                 "requestBody": {"required": True, "content": {"image/png": BINARY, "image/jpeg": BINARY}},
                 "responses": {
                     "200": _json("the text; empty where none was found", "Text"),
+                    "408": _json("the body did not arrive in time", "Problem"),
                     "413": _json("too many bytes or pixels", "Problem"),
                     "422": _json("not a complete PNG or JPEG image", "Problem"),
                 },

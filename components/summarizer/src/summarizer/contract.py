@@ -16,7 +16,7 @@ PROBLEM: dict[str, Any] = {
 TEXT: dict[str, Any] = {
     "type": "object",
     "required": ["text"],
-    "properties": {"text": {"type": "string", "minLength": 1}},
+    "properties": {"text": {"type": "string", "minLength": 1, "pattern": r"[^ \t\r\n]"}},  # not blank
 }
 SUMMARY: dict[str, Any] = {
     "type": "object",
@@ -58,6 +58,7 @@ CONTRACT: dict[str, Any] = {
                 },
                 "responses": {
                     "200": _json("the summary", "Summary"),
+                    "408": _json("the body did not arrive in time", "Problem"),
                     "413": _json("the body has too many bytes", "Problem"),
                     "422": _json("the body is not {text}", "Problem"),
                     "502": _json("the language model broke its contract", "Problem"),

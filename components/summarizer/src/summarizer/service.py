@@ -75,9 +75,12 @@ class Request:
         return bytes(held)
 
     async def json(self, limit: int) -> dict[str, Any]:
-        """The body as a JSON object; RefusalError 422 for anything else."""
+        """The body as a JSON object; RefusalError 422 for anything else, and for half a character (`\\ud800`)."""
+        content = await self.body(limit)
         try:
-            value = json.loads(await self.body(limit))
+            value = json.loads(content)
+            if b"\\ud" in content.lower():  # no string with a lone surrogate can be sent on, logged or answered
+                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise RefusalError(
                 422, f"the body is not JSON: {error}", 'send a JSON object such as {"text": "..."}'
@@ -87,10 +90,10 @@ class Request:
         return value
 
     async def text(self, limit: int) -> str:
-        """The field `text` of a JSON body; RefusalError 422 where it is missing, empty or not a string."""
+        """The field `text` of a JSON body; RefusalError 422 where it is missing, blank or not a string."""
         value = (await self.json(limit)).get("text")
-        if not isinstance(value, str) or not value.strip():
-            raise RefusalError(422, "the field 'text' is missing, empty or not a string", 'send {"text": "some words"}')
+        if not isinstance(value, str) or not value.strip(" \t\r\n"):
+            raise RefusalError(422, "the field 'text' is missing, blank or not a string", 'send {"text": "some words"}')
         return value
 
 
@@ -133,7 +136,8 @@ class Service:
             status, body = await self._answer(scope, receive)
         except ClientLeftError:
             return
-        await self._send(send, status, body)
+        allowed = [(b"allow", self._methods(scope["path"]).encode())] if status == 405 else []
+        await self._send(send, status, body, allowed)
         is_fault = status >= 500 and scope["path"] != "/readyz"
         if self.log_requests or is_fault:
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
@@ -173,9 +177,13 @@ class Service:
         handler = self.routes.get((method, path))
         if handler is None:
             known = ", ".join(f"{m} {p}" for m, p in self.routes)
-            status = 405 if any(p == path for _, p in self.routes) else 404
+            status = 405 if self._methods(path) else 404
             raise RefusalError(status, f"{method} {path} is not part of this contract", f"ask one of: {known}")
         return handler
+
+    def _methods(self, path: str) -> str:
+        """What a path may be asked, for the Allow header that a 405 must have (RFC 9110, 15.5.6)."""
+        return ", ".join(method for method, known in self.routes if known == path)
 
     def _operational(self, path: str) -> tuple[int, dict[str, Any]]:
         if path == "/openapi.json":
@@ -184,12 +192,13 @@ class Service:
             return 503, {"instance": self.instance, "ready": False}
         return 200, {"instance": self.instance, "ready": self.is_ready}
 
-    async def _send(self, send: Send, status: int, body: Mapping[str, Any]) -> None:
+    async def _send(self, send: Send, status: int, body: Mapping[str, Any], more: list[tuple[bytes, bytes]]) -> None:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
             *self.headers,
+            *more,
         ]
         if self.is_draining():
             headers.append((b"connection", b"close"))
