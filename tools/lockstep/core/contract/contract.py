@@ -194,7 +194,7 @@ _FREE = {"example", "examples", "default", "enum", "const"}
 
 
 def _is_free(key: str) -> bool:
-    return key in _FREE or key.startswith("x-")
+    return key in _FREE or (key.startswith("x-") and key != "x-lockstep")
 
 
 def _others(value: Any, path: str) -> tuple[str, ...]:
