@@ -70,10 +70,16 @@ def edges(contracts: Contracts, levels: Mapping[str, Level] | None = None) -> tu
         levels: Levels that the team has chosen, by rule; the rules' own for all others.
     """
     return tuple(
-        Edge(caller, callee, use.path, promised.path, releveled(satisfies(promised, use), levels or {}))
-        for (caller, callee), use in sorted(contracts.uses.items(), key=lambda item: item[0])
-        if (promised := contracts.promised.get(callee)) is not None
+        edge_of(call, promised, use, levels or {})
+        for call, use in sorted(contracts.uses.items(), key=lambda item: item[0])
+        if (promised := contracts.promised.get(call[1])) is not None
     )
+
+
+def edge_of(call: Call, promised: Contract, use: Contract, levels: Mapping[str, Level]) -> Edge:
+    """One call, judged."""
+    caller, callee = call
+    return Edge(caller, callee, use.path, promised.path, releveled(satisfies(promised, use), levels))
 
 
 def releveled(findings: tuple[ContractFinding, ...], levels: Mapping[str, Level]) -> tuple[ContractFinding, ...]:

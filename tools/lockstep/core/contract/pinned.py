@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from lockstep.core.component import Component, parse_component
 from lockstep.core.contract.contract import Contract, parse_contract
 from lockstep.core.contract.edges import Call, Contracts
+from lockstep.core.contract.fields import fields_of
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import Finding, LockstepError, Refused
 from lockstep.core.inputs import Input, InputKind, Inputs
@@ -43,7 +44,7 @@ def contracts_of(inputs: Inputs, texts: Texts, release: Release | None = None) -
     found: list[Finding] = []
     for name, items in sorted(inputs.items()):
         try:
-            own, needed = _contracts(name, items, texts, release)
+            own, needed = component_contracts(name, items, texts, release)
         except Refused as error:
             found += error.findings
             continue
@@ -54,9 +55,14 @@ def contracts_of(inputs: Inputs, texts: Texts, release: Release | None = None) -
     return Contracts(promised, uses)
 
 
-def _contracts(
+def component_contracts(
     name: ComponentName, items: tuple[Input, ...], texts: Texts, release: Release | None
 ) -> tuple[Contract, dict[ComponentName, Contract]]:
+    """The contract of one component, and its use files by callee; see `contracts_of`.
+
+    Raises:
+        Refused: a text is not there, is another one, or cannot be read.
+    """
     wrong = [finding for item in items if item.kind in _READ for finding in _text_findings(name, item, texts)]
     if wrong:
         raise Refused("some contracts cannot be read", wrong)
@@ -123,6 +129,8 @@ def _contract(name: ComponentName, files: Mapping[str, bytes], path: str) -> Con
         what = "component.yaml names it, and it is no input of the component"
         raise Refused(what, [Finding("contract/text", path, what, f"git add {path}", name)])
     try:
-        return parse_contract(files, path)
+        contract = parse_contract(files, path)
     except InvalidDocument as error:
         raise Refused(str(error), [Finding("contract/text", error.where, str(error), error.fix, name)]) from error
+    fields_of(contract)  # what it says of its models is understood, or refused here with all the rest
+    return contract
