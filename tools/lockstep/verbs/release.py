@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lockstep.core.contract.told import warning_lines
 from lockstep.core.contract.weigh import edge_findings
 from lockstep.core.edits import Edit
 from lockstep.core.errors import UsageError, refuse_if
@@ -72,6 +73,8 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
     found = version_findings(candidate_of(workspace, planned, version), planned.plan)
     found += (*edge_findings(planned.judged.edges), *(large_layers(planned) if stores.is_remote else ()))
     refuse_if(found, f"{version} cannot be released")
+    for line in warning_lines(planned.judged):
+        workspace.say(line)
     with workspace.using_store("lockstep release"):
         return _released(workspace, planned, version, stores, writing)
 

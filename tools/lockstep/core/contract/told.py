@@ -9,7 +9,7 @@ from typing import Any
 from lockstep.core.contract.edges import Edge
 from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.weigh import ContractChange, Judged, finding_text
-from lockstep.core.notes_markdown import code
+from lockstep.core.notes_markdown import code, reindex_text
 
 _MOST = 20  # findings of one contract or call that are listed
 
@@ -22,6 +22,15 @@ def judged_lines(judged: Judged) -> list[str]:
     for change in judged.changed:
         lines += [f"contract of {change.component}: {change_said(change)}", *_listed(change.findings)]
     return [*lines, *(f"! {one.component}: {one.sentence}" for one in judged.reindexes)]
+
+
+def warning_lines(judged: Judged) -> Iterator[str]:
+    """What does not keep a release from being made, and must be known: calls that may not fit, and reindexes."""
+    for edge in judged.unfit:
+        for one in _heavy(edge):
+            yield f"warning: {edge.caller} calls {edge.callee}: {finding_text(one)} at {one.provider}"
+    for moved in judged.reindexes:
+        yield f"warning: {moved.component}: {moved.sentence}; docs/contracts.md#reindex says how"
 
 
 def calls_counted(judged: Judged) -> str:
@@ -54,7 +63,7 @@ def _listed(findings: Iterable[ContractFinding]) -> Iterator[str]:
 
 def judged_markdown(judged: Judged) -> list[str]:
     """The same as parts of a Markdown page; no part where everything is as it was and fits."""
-    parts = [f"**Reindex:** {code(one.component)}: {one.sentence}." for one in judged.reindexes]
+    parts = [reindex_text(one) for one in judged.reindexes]
     for edge in judged.unfit:
         parts.append(f"**`{edge.caller}` calls `{edge.callee}`, and that {edge.state}:**")
         parts.append("\n".join(_bullets(_heavy(edge))))
