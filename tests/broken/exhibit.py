@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.core.document import parse_objects
+from lockstep.core.inputs import compare
 from lockstep.core.instance import parse_instance
 from lockstep.core.names import ComponentName, InstanceId, digest_of
-from lockstep.core.release import Release
+from lockstep.core.release import Release, format_release
+from lockstep.core.source import component_path, load_source
 from lockstep.core.version import Version
 from tiny import STAGING, Tiny
 
@@ -108,6 +110,39 @@ def _release(tiny: Tiny, given: Any) -> None:
     text = tiny.read(f"releases/{old}/release.yaml").replace(f"lockstep release {old}", f"lockstep release {new}")
     text = text.replace(f'\nversion: "{old}"', f'\nversion: "{new}"')
     tiny.write(f"releases/{new}/release.yaml", _replaced(text, given["replace"]))
+    _tag_again(tiny, old, new)
+
+
+def _uncompared(tiny: Tiny, given: Any) -> None:
+    """A release of what was written so far, as a tool that compares no contracts would have made it."""
+    tiny.commit("what will be released")
+    workspace = tiny.workspace
+    tree = workspace.repository.tree(workspace.state.commit)
+    old, source = workspace.state.release(Version(given["like"])), load_source(tree)
+    components = {
+        name: pinned.model_copy(
+            update={
+                "contract": digest_of(tiny.read(component_path(name, source.components[name].contract)).encode()),
+                "calls": {
+                    callee: digest_of(tiny.read(component_path(name, path)).encode())
+                    for callee, path in source.components[name].calls.items()
+                },
+            }
+        )
+        for name, pinned in old.components.items()
+    }
+    new = old.model_copy(
+        update={
+            "version": Version(given["version"]), "commit": tree.commit, "base": old.version, "components": components,
+            "inputs": source.inputs, "changes": compare(old.inputs, source.inputs, old.calls).changes,
+        }
+    )  # fmt: skip
+    tiny.write(f"releases/{new.version}/release.yaml", format_release(new))
+    _tag_again(tiny, given["like"], given["version"])
+
+
+def _tag_again(tiny: Tiny, old: str, new: str) -> None:
+    """Gives a release the tags that its images must have: those of the one that it is like."""
     index = _index(tiny)
     for entry in list(index["manifests"]):
         name = entry["annotations"][_NAME]
@@ -123,6 +158,17 @@ def _replaced(text: str, replacements: list[dict[str, str]]) -> str:
         assert old in text, f"{old!r} is not there"
         text = text.replace(old, one["new"])
     return text
+
+
+def _make(tiny: Tiny, given: Any) -> None:
+    """Commits what was written, tags and releases it."""
+    tiny.commit("what will be released")
+    tiny.tag(given)
+    tiny.release(given)
+
+
+def _serve(tiny: Tiny, given: Any) -> None:
+    tiny.serve(given)
 
 
 def _evidence(tiny: Tiny, given: Any) -> None:
@@ -171,6 +217,6 @@ def _write_index(tiny: Tiny, index: dict[str, Any]) -> None:
 
 EDITS = {
     "replace": _replace, "write": _write, "delete": _delete, "commit": _commit, "git": _git, "instance": _instance,
-    "release": _release, "evidence": _evidence, "untag": _untag,
-    "corrupt_blob": _corrupt_blob, "delete_blob": _delete_blob,
+    "release": _release, "uncompared": _uncompared, "make": _make, "serve": _serve, "evidence": _evidence,
+    "untag": _untag, "corrupt_blob": _corrupt_blob, "delete_blob": _delete_blob,
 }  # fmt: skip

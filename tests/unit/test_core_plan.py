@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockstep.core.contract.weigh import Judged
 from lockstep.core.inputs import Change, Comparison, Input, InputKind, compare
 from lockstep.core.names import ComponentName, GitOid
 from lockstep.core.plan import Candidate, Plan, plan, version_findings
 from lockstep.core.version import Bump, Version
 
 GATEWAY, SUMMARIZER, LLM, OCR = map(ComponentName, ("gateway", "summarizer", "llm", "ocr"))
+UNJUDGED = Judged()
 CALLS = {GATEWAY: (OCR, SUMMARIZER), SUMMARIZER: (LLM,), LLM: (), OCR: ()}
 OWN = (InputKind.CODE, InputKind.RUNTIME, InputKind.WEIGHTS, InputKind.PROMPT, InputKind.CONFIG, InputKind.CONTRACT)
 
@@ -107,11 +109,13 @@ def test_an_input_that_comes_or_goes_has_no_old_or_new_id() -> None:
     assert (came.old, came.new, went.old, went.new) == (None, GitOid(f"{1:040x}"), GitOid(f"{1:040x}"), None)
 
 
-def _plan_of(*changes: Change, base: str | None = "1.4.0", prompts: Bump = Bump.PATCH) -> Plan:
+def _plan_of(
+    *changes: Change, base: str | None = "1.4.0", prompts: Bump = Bump.PATCH, judged: Judged = UNJUDGED
+) -> Plan:
     return plan(
         Version(base) if base else None,
         Comparison(changes=changes),
-        "components/gateway/contract/openapi.yaml",
+        judged,
         {},
         {SUMMARIZER: prompts},
     )
@@ -125,7 +129,7 @@ def _plan_of(*changes: Change, base: str | None = "1.4.0", prompts: Bump = Bump.
         (OCR, InputKind.ADDED, "", Bump.MINOR),
         (OCR, InputKind.REMOVED, "", Bump.MINOR),
         (OCR, InputKind.CONTRACT, "components/ocr/contract/openapi.yaml", Bump.PATCH),
-        (GATEWAY, InputKind.CONTRACT, "components/gateway/contract/openapi.yaml", Bump.MINOR),
+        (GATEWAY, InputKind.CONTRACT, "components/gateway/contract/openapi.yaml", Bump.PATCH),
         (GATEWAY, InputKind.CALLEE, "ocr", Bump.PATCH),
         (SUMMARIZER, InputKind.PROMPT, "p", Bump.PATCH),
         (GATEWAY, InputKind.CHART, "charts/objects", Bump.PATCH),

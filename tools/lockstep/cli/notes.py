@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def diff(old: str, new: str, form: str, folder: Path) -> None:
     """Show what release NEW pins differently from release OLD, and why; prompts as text."""
     from lockstep.core.diff import diff as compare  # noqa: PLC0415
-    from lockstep.core.notes import notes  # noqa: PLC0415
     from lockstep.core.notes_markdown import notes_markdown  # noqa: PLC0415
     from lockstep.core.notes_text import notes_lines  # noqa: PLC0415
+    from lockstep.verbs.changelog import notes_between  # noqa: PLC0415
 
-    state, versions = open_workspace(folder, say).state, (parse_version(old), parse_version(new))
-    found = state.releases(versions)
+    workspace, versions = open_workspace(folder, say), (parse_version(old), parse_version(new))
+    found = workspace.state.releases(versions)
     before, after = (found[version] for version in versions)
-    said = notes(before, after)
+    said = notes_between(workspace, before, after)
     if form == "json":
         differences = [item.model_dump(mode="json") for item in compare(before, after)]
         emit("diff", {"old": old, "new": new, "differences": differences, "notes": said.model_dump(mode="json")})

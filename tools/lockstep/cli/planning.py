@@ -10,6 +10,7 @@ import click
 from lockstep.cli.arguments import commit_at, note_uncommitted
 from lockstep.cli.output import emit, example, paint, readable, say
 from lockstep.core.component import Component
+from lockstep.core.contract.told import judged_data, judged_lines
 from lockstep.core.inputs import InputKind
 from lockstep.core.names import ComponentName
 from lockstep.core.plan_told import Told, change_text, plan_markdown, stay_text
@@ -50,6 +51,7 @@ def _told(planned: Planned, workspace: Workspace) -> Told:
         stays={name: image for name in names if (image := _stays(planned, name))},
         unchanged=planned.latest.version if planned.unchanged and planned.latest else None,
         kept=_kept(planned),
+        judged=planned.judged,
     )
 
 
@@ -62,6 +64,7 @@ def _plan_lines(told: Told) -> list[str]:
         lines.append(f"{mark} {name}{held}" + ("" if changes else ": unchanged, shared"))
         lines += [f"    {change_text(change)}" for change in changes]
         lines += [f"    {stay_text(told.stays[name])}"] if name in told.stays else []
+    lines += judged_lines(told.judged)
     return [*lines, "", f"builds:  {told.builds}", f"uploads: {told.uploads}", f"to go back: {told.back}"]
 
 
@@ -111,4 +114,5 @@ def _plan_data(planned: Planned) -> dict[str, Any]:
         **plan_.model_dump(mode="json", exclude={"base"}),
         "smallest_version": str(plan_.smallest_version),
         "held": sorted(planned.pinned),
+        "contracts": judged_data(planned.judged),
     }

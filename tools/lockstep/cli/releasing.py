@@ -117,6 +117,7 @@ def _released_data(made: Released, seconds: float, *, dry: bool) -> dict[str, An
         "base": str(made.release.base) if made.release.base else None,
         "built": list(made.built),
         "stored_bytes": made.stored_bytes,
+        "reindexes": [one.model_dump(mode="json") for one in made.planned.judged.reindexes],
         "changes": [change.model_dump(mode="json") for change in made.release.changes],
         "seconds": round(seconds, 3),
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from lockstep.core.component import Autoscale, Quantity, Variable
+from lockstep.core.contract.embedding import Embedding
 from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding, refuse_if
 from lockstep.core.model import Value, load
@@ -37,6 +39,26 @@ class Binding(Value):
     address: str | None = Field(default=None, description="of an external component")
 
 
+class BuiltWith(Embedding):
+    """What an index was built with: the component whose vectors are in it, and the fields of `x-lockstep: {embedding}`
+    in that component's contract.
+    """
+
+    component: ComponentName = Field(description="whose vectors are in it")
+
+    @property
+    def embedding(self) -> Embedding:
+        """The same without the component."""
+        return Embedding(**{key: value for key, value in self.stated.items() if key != "component"})
+
+
+class Index(Value):
+    """An index of vectors that exists beside this environment: it outlives releases."""
+
+    name: Annotated[str, StringConstraints(min_length=1)] = Field(description="for people")
+    built_with: BuiltWith = Field(description="what made the vectors in it")
+
+
 class WeightsBy(StrEnum):
     """How weights come to pods."""
 
@@ -53,6 +75,9 @@ class Bindings(Value):
         description="`volume` mounts the weights' image; `copy`, for clusters that cannot, has an init container copy",
     )
     components: Mapping[ComponentName, Binding] = Field(default_factory=dict, description="overrides by component")
+    indexes: tuple[Index, ...] = Field(
+        default=(), description="indexes of vectors that exist; what serves must find one built with its embedding"
+    )
     pull_secrets: tuple[str, ...] = Field(default=(), description="names of image pull secrets")
 
     def of(self, component: ComponentName) -> Binding:

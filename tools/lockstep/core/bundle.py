@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from lockstep.core.builder import Builder
 from lockstep.core.cluster.quantity import thousandths
 from lockstep.core.component import Component, Kind
+from lockstep.core.contract.finding import Level
 from lockstep.core.document import parse_authored
 from lockstep.core.errors import Finding
 from lockstep.core.model import Value, dump, load
@@ -95,6 +96,24 @@ class Pin(Value):
     origin: Version = Field(alias="from", description="the release whose component is kept")
 
 
+def _known(levels: Mapping[str, Level]) -> Mapping[str, Level]:
+    """The levels, if every rule exists: a misspelt one would change nothing, and nobody would notice."""
+    from lockstep.core.contract.levels import unknown_rules  # noqa: PLC0415 - most bundles change no level
+
+    if unknown := unknown_rules(levels):
+        raise ValueError("; ".join(unknown))
+    return levels
+
+
+class ContractRules(Value):
+    """How contracts are judged."""
+
+    levels: Annotated[Mapping[str, Level], AfterValidator(_known)] = Field(
+        default_factory=dict,
+        description="levels that this team gives to rules: ERR and WARN break, INFO does not; docs/contracts.md",
+    )
+
+
 class Bundle(Value):
     """One lockstep.yaml. Its folder is the bundle."""
 
@@ -120,6 +139,7 @@ class Bundle(Value):
     )
     state: State = Field(default=State(), description="where releases/ lives")
     retention: Retention = Field(default=Retention(), description="which releases keep their images; all, if not given")
+    contracts: ContractRules = Field(default=ContractRules(), description="how contracts are judged")
     pin: Mapping[ComponentName, Pin] = Field(
         default_factory=dict, description="components held at an earlier release: `ocr: {from: 1.4.0}`"
     )

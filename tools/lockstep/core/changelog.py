@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lockstep.core.contract.reindex import Reindex
 from lockstep.core.errors import UsageError
 from lockstep.core.model import Value
 from lockstep.core.names import ComponentName, GitSha
@@ -13,6 +14,7 @@ from lockstep.core.version import Bump, Version, bump_between
 
 Releases = Mapping[Version, Release]
 Dates = Mapping[GitSha, str]
+Reindexes = Mapping[Version, tuple[Reindex, ...]]
 
 
 class ReleaseNotes(Value):
@@ -36,13 +38,16 @@ class ReleaseNotes(Value):
         return self.notes.new
 
 
-def release_notes(releases: Releases, release: Release, dates: Dates) -> ReleaseNotes:
+def release_notes(
+    releases: Releases, release: Release, dates: Dates, reindexes: tuple[Reindex, ...] = ()
+) -> ReleaseNotes:
     """What a release did.
 
     Args:
         releases: The one that it is counted from (`origin_of`), and pre-releases of its version.
         release: The release; it need not be one of them.
         dates: Days of commits.
+        reindexes: The embeddings that changed since the one that it is counted from.
 
     Raises:
         UsageError: the release that it is counted from is none.
@@ -55,7 +60,7 @@ def release_notes(releases: Releases, release: Release, dates: Dates) -> Release
             fix=f"lockstep verify {version}",
         )
     return ReleaseNotes(
-        notes=notes(releases[origin] if origin else None, release),
+        notes=notes(releases[origin] if origin else None, release, reindexes),
         bump=bump_between(origin, version) if origin else Bump.NONE,
         date=dates.get(release.commit),
         prereleases=tuple(sorted(one for one in releases if _is_before(one, version))),
@@ -83,9 +88,12 @@ def leading(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     return tuple(sorted(last.values(), reverse=True))
 
 
-def changelog(releases: Releases, dates: Dates) -> tuple[ReleaseNotes, ...]:
+def changelog(releases: Releases, dates: Dates, reindexes: Reindexes) -> tuple[ReleaseNotes, ...]:
     """What all releases did, newest first by their versions."""
-    return tuple(release_notes(releases, releases[version], dates) for version in leading(tuple(releases)))
+    return tuple(
+        release_notes(releases, releases[version], dates, reindexes.get(version, ()))
+        for version in leading(tuple(releases))
+    )
 
 
 def of_component(log: tuple[ReleaseNotes, ...], component: ComponentName) -> tuple[ReleaseNotes, ...]:

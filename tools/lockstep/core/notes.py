@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
+from lockstep.core.contract.reindex import Reindex
 from lockstep.core.diff import Difference, diff
 from lockstep.core.inputs import Change, InputKind, compare
 from lockstep.core.model import Value
@@ -98,6 +99,7 @@ class Notes(Value):
         facts: What differs in the whole: its entry, its platform.
         components: What is added, removed, changed, and what follows, in this order and by name.
         same: The components that are as before.
+        reindexes: The embeddings that changed: every index of them must be built anew.
     """
 
     old: Version | None
@@ -105,17 +107,24 @@ class Notes(Value):
     facts: tuple[Fact, ...]
     components: tuple[ComponentNotes, ...]
     same: tuple[ComponentName, ...]
+    reindexes: tuple[Reindex, ...] = ()
 
     def only(self, component: ComponentName) -> Notes:
         """What they say of one component by itself: nothing of the whole, and nothing where it only follows."""
         own = [one for one in self.components if one.component == component and one.state is not State.FOLLOWS]
-        return self.model_copy(update={"facts": (), "components": tuple(own), "same": ()})
+        moved = tuple(one for one in self.reindexes if one.component == component)
+        return self.model_copy(update={"facts": (), "components": tuple(own), "same": (), "reindexes": moved})
 
 
-def notes(old: Release | None, new: Release) -> Notes:
+def notes(old: Release | None, new: Release, reindexes: tuple[Reindex, ...] = ()) -> Notes:
     """What `new` does against `old`; equal releases give no component.
 
     Why something changed is told by the inputs of both, so a comment in component.yaml is a change without a fact.
+
+    Args:
+        old: The older release; None where everything is new.
+        new: The newer one.
+        reindexes: The embeddings that changed between them.
     """
     changes = compare(old.inputs if old else {}, new.inputs, new.calls).changes
     differences = diff(old, new) if old else ()
@@ -136,6 +145,7 @@ def notes(old: Release | None, new: Release) -> Notes:
         facts=tuple(_whole(old, new)) if old else (),
         components=tuple(sorted(found, key=lambda one: (order.index(one.state), one.component))),
         same=tuple(sorted(set(new.components) - set(names))),
+        reindexes=reindexes,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from lockstep.core.changelog import ReleaseNotes
+from lockstep.core.contract.reindex import Reindex
 from lockstep.core.names import ComponentName
 from lockstep.core.notes import ComponentNotes, Fact, Notes, PromptText, State
 from lockstep.core.notes_text import counted, summary
@@ -61,6 +62,13 @@ def fenced(lines: Iterable[str], language: str) -> str:
     return "\n".join([f"{fence}{language}", *lines, fence])
 
 
+def reindex_text(one: Reindex) -> str:
+    """That an embedding changed, what follows, and for whom."""
+    readers = ", ".join(f"`{name}`" for name in one.affected)
+    follows = f" {readers} must read a new index." if readers else ""
+    return f"**Reindex needed:** the embedding of `{one.component}` changed ({code(one.change)}).{follows}"
+
+
 def _release(release: ReleaseNotes) -> list[str]:
     date = f" ({release.date})" if release.date else ""
     said = counted(release)
@@ -68,7 +76,8 @@ def _release(release: ReleaseNotes) -> list[str]:
 
 
 def _notes(notes: Notes) -> list[str]:
-    parts = [_table(notes.facts)] if notes.facts else []
+    parts = [reindex_text(one) for one in notes.reindexes]
+    parts += [_table(notes.facts)] if notes.facts else []
     for one in notes.components:
         if one.state is not State.FOLLOWS:
             parts += _component(one)

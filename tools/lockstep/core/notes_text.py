@@ -38,7 +38,8 @@ def notes_lines(notes: Notes) -> list[str]:
 
     The indent also keeps the text of prompts from being read as part of a signature or a trailer of a tag.
     """
-    lines = [f"{_label(fact)}: {sides(fact)}" for fact in notes.facts]
+    lines = [f"{one.component}: {visible(one.sentence)}" for one in notes.reindexes]
+    lines += [f"{_label(fact)}: {sides(fact)}" for fact in notes.facts]
     for one in notes.components:
         lines += [f"{one.component}: {summary(one)}", *("  " + line for line in _component(one))]
     lines += [f"as before: {', '.join(notes.same)}"] if notes.components and notes.same else []

@@ -4,9 +4,10 @@ requires.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from lockstep.core.contract.weigh import Judged, finding_text
 from lockstep.core.errors import Finding
 from lockstep.core.inputs import Change, Comparison, InputKind
 from lockstep.core.model import Value
@@ -15,11 +16,15 @@ from lockstep.core.version import ORDER, Bump, Version, bump_between, largest
 
 
 class Reason(Value):
-    """Why a bump is required: the rule in words and the component."""
+    """Why a bump is required: the rule in words and the component; of a finding about contracts also its rule's id and
+    the place in the contract.
+    """
 
     bump: Bump
     component: ComponentName
     why: str
+    rule: str = ""
+    where: str = ""
 
 
 class Plan(Value):
@@ -52,7 +57,7 @@ class Plan(Value):
 def plan(
     base: Version | None,
     comparison: Comparison,
-    entry_contract: str,
+    judged: Judged,
     sizes: Mapping[ComponentName, int],
     prompt_bumps: Mapping[ComponentName, Bump],
 ) -> Plan:
@@ -61,11 +66,11 @@ def plan(
     Args:
         base: Version of the release compared with.
         comparison: What changed since.
-        entry_contract: Bundle path of the entry's contract.
+        judged: What the contracts say of it.
         sizes: For changed components, the bytes of changed code and weights.
         prompt_bumps: For components with changed prompts, the bump of the prompts' own versions.
     """
-    reasons = _reasons(base, comparison, entry_contract, prompt_bumps)
+    reasons = _reasons(base, comparison, judged, prompt_bumps)
     return Plan(
         base=base,
         changes=comparison.changes,
@@ -81,18 +86,22 @@ _PATCH = {
     InputKind.RUNTIME: "dependencies or system packages changed",
     InputKind.CONFIG: "component.yaml changed",
     InputKind.CHART: "the object templates changed",
-    InputKind.CONTRACT: "an inner contract changed",
+    InputKind.CONTRACT: "a contract or use file changed",
     InputKind.PROMPT: "a prompt changed",
     InputKind.CALLEE: "something that it calls changed",
 }
 
+_OTHER = {Bump.MINOR: "the entry's contract means something else", Bump.PATCH: "words of the entry's contract changed"}
+_MANY = 10  # findings of one contract that are reasons of their own
+
 
 def _reasons(
-    base: Version | None, comparison: Comparison, entry_contract: str, prompt_bumps: Mapping[ComponentName, Bump]
+    base: Version | None, comparison: Comparison, judged: Judged, prompt_bumps: Mapping[ComponentName, Bump]
 ) -> tuple[Reason, ...]:
     if base is None:
         return ()
-    found = {_reason(change, entry_contract, prompt_bumps) for change in comparison.changes}
+    found = {_reason(change, prompt_bumps) for change in comparison.changes}
+    found |= {*_contract_reasons(judged)}
     return tuple(
         sorted(
             found,
@@ -106,21 +115,35 @@ def _reasons(
     )
 
 
-def _reason(change: Change, entry_contract: str, prompt_bumps: Mapping[ComponentName, Bump]) -> Reason:
-    """The rule of design section 4 for one change.
-
-    Until contracts are compared by meaning, any change of the entry's contract counts as a gain: minor.
-    """
+def _reason(change: Change, prompt_bumps: Mapping[ComponentName, Bump]) -> Reason:
+    """The rule of design section 4 for one change, but for what contracts say by themselves."""
     name = change.component
     if change.kind in {InputKind.ADDED, InputKind.REMOVED}:
         return Reason(bump=Bump.MINOR, component=name, why=f"the component was {change.kind}")
     if change.kind is InputKind.WEIGHTS:
         return Reason(bump=Bump.MINOR, component=name, why="weights changed")
-    if change.kind is InputKind.CONTRACT and change.path == entry_contract:
-        return Reason(bump=Bump.MINOR, component=name, why="the entry's contract changed")
     if change.kind is InputKind.PROMPT and prompt_bumps.get(name, Bump.NONE) in {Bump.MINOR, Bump.MAJOR}:
         return Reason(bump=Bump.MINOR, component=name, why="a prompt's own version moved by more than a patch")
     return Reason(bump=Bump.PATCH, component=name, why=_PATCH[change.kind])
+
+
+def _contract_reasons(judged: Judged) -> Iterator[Reason]:
+    """A break of the entry's contract is major, anything else that it means is minor; a reindex is major wherever."""
+    for moved in judged.reindexes:
+        yield Reason(bump=Bump.MAJOR, component=moved.component, why=moved.sentence)
+    for change in judged.changed:
+        if not change.is_entry:
+            continue
+        name, bump = change.component, change.bump
+        decisive = [one for one in change.findings if one.level.is_breaking or bump is not Bump.MAJOR]
+        for one in decisive[:_MANY]:
+            why = f"the entry's contract: {finding_text(one)} at {one.provider}"
+            yield Reason(bump=bump, component=name, why=why, rule=one.rule, where=str(one.provider))
+        if change.unread:
+            why = f"the entry's contract cannot be compared with what it was: {change.unread}"
+            yield Reason(bump=bump, component=name, why=why)
+        elif not decisive:
+            yield Reason(bump=bump, component=name, why=_OTHER[bump])
 
 
 @dataclass(frozen=True)

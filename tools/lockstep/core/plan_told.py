@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lockstep.core.contract.told import judged_markdown
+from lockstep.core.contract.weigh import Judged
 from lockstep.core.inputs import Change, InputKind
 from lockstep.core.names import ComponentName, GitSha
 from lockstep.core.notes_markdown import cell, code
@@ -27,6 +29,7 @@ class Told:
         stays: The image of weights that nobody uploads, by component.
         unchanged: The release that all is as in; None if something changed.
         kept: What the old instances cost while they are kept, in words.
+        judged: What the contracts say of it.
     """
 
     commit: GitSha
@@ -37,6 +40,7 @@ class Told:
     stays: Mapping[ComponentName, str]
     unchanged: Version | None
     kept: str
+    judged: Judged = field(default_factory=Judged)
 
     def changes(self, name: ComponentName) -> tuple[Change, ...]:
         """What changed of one component."""
@@ -84,6 +88,7 @@ def plan_markdown(told: Told) -> str:
         parts.append("\n".join(["| component | why |", "|---|---|", *rows]))
     same = [name for name in told.components if not told.changes(name)]
     parts += ["As before: " + ", ".join(f"`{name}`" for name in same) + "."] if rows and same else []
+    parts += judged_markdown(told.judged)
     if told.unchanged is None:
         costs = {"Builds": told.builds, "Uploads": told.uploads, "To go back": told.back}
         parts.append("\n".join(f"- {word}: {said}" for word, said in costs.items()))

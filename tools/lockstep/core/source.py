@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lockstep.core.bundle import Bundle, call_findings, parse_bundle
 from lockstep.core.component import Component, Kind, parse_component
 from lockstep.core.context import Context, built_inputs, context_inputs, contexts_of, is_built
+from lockstep.core.contract.referred import referred_inputs
 from lockstep.core.document import InvalidDocument, format_json
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.inputs import Calls, Change, Input, InputKind, Inputs
@@ -83,9 +84,10 @@ def load_source(tree: Tree) -> Source:
         "some files that components name are not in the commit",
     )
     contexts = contexts_of(tree, bundle, components)
-    given = context_inputs(tree, contexts)
+    given, referred = context_inputs(tree, contexts), referred_inputs(tree, _contract_paths(components))
     inputs = {
-        name: _inputs(name, component, bundle, entries, given.get(name, ())) for name, component in components.items()
+        name: _inputs(name, component, bundle, entries, (*given.get(name, ()), *referred.get(name, ())))
+        for name, component in components.items()
     }
     return Source(bundle, components, inputs, _locks(tree, components), contexts)
 
@@ -155,6 +157,13 @@ def paths_of(name: ComponentName, component: Component) -> dict[str, InputKind]:
     return {component_path(name, path): kind for path, kind in own.items()}
 
 
+def _contract_paths(components: Mapping[ComponentName, Component]) -> dict[ComponentName, tuple[str, ...]]:
+    return {
+        name: tuple(path for path, kind in paths_of(name, component).items() if kind is InputKind.CONTRACT)
+        for name, component in components.items()
+    }
+
+
 def _path_findings(name: ComponentName, component: Component, entries: Mapping[str, TreeEntry]) -> Iterator[Finding]:
     own = component_path(name, "component.yaml")
     for path in paths_of(name, component):
@@ -199,7 +208,7 @@ def _inputs(
     component: Component,
     bundle: Bundle,
     entries: Mapping[str, TreeEntry],
-    context: tuple[Input, ...],
+    beside: tuple[Input, ...],
 ) -> tuple[Input, ...]:
     found = [Input(kind=kind, path=path, oid=entries[path].oid) for path, kind in paths_of(name, component).items()]
     if component.kind is Kind.SERVICE:
@@ -207,7 +216,7 @@ def _inputs(
     if component.image and component.image.reference is None:
         platform = format_json(bundle.platform.identity).encode()
         found.append(Input(kind=InputKind.RUNTIME, path=_PLATFORM, oid=blob_oid(platform)))
-    found += [item for item in context if item not in found]
+    found += [item for item in beside if item not in found]
     found += [*built_inputs(name, component, bundle), *image_inputs(name, component)]
     return tuple(sorted(found, key=lambda entry: (entry.kind, entry.path)))
 

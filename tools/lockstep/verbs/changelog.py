@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep.adapters import files
 from lockstep.adapters.history import commit_days
 from lockstep.core.changelog import ReleaseNotes, changelog, leading, origin_of, release_notes
+from lockstep.core.contract.moved import release_reindexes, texts_between
+from lockstep.core.contract.reindex import Reindex
 from lockstep.core.errors import Finding, Refused, UsageError
+from lockstep.core.notes import Notes, notes
 from lockstep.core.notes_markdown import HEADER, changelog_markdown
 from lockstep.core.release import Release
 from lockstep.core.version import Version
+from lockstep.verbs.contracts import read_texts
 from lockstep.verbs.workspace import Workspace
 
 FILE = "CHANGELOG.md"
@@ -29,7 +34,20 @@ def whole_log(workspace: Workspace) -> tuple[ReleaseNotes, ...]:
     """What every release did, newest first; each is read once, all of them by one process of Git."""
     releases = workspace.state.releases(workspace.state.versions)
     told = [releases[version] for version in leading(tuple(releases))]
-    return changelog(releases, commit_days(workspace.repository, (release.commit for release in told)))
+    days = commit_days(workspace.repository, (release.commit for release in told))
+    pairs = [(releases[origin], one) for one in told if (origin := origin_of(releases, one)) in releases and origin]
+    return changelog(releases, days, _reindexes(workspace, pairs))
+
+
+def notes_between(workspace: Workspace, old: Release, new: Release) -> Notes:
+    """What one release does against any other."""
+    return notes(old, new, _reindexes(workspace, [(old, new)])[new.version])
+
+
+def _reindexes(workspace: Workspace, pairs: Sequence[tuple[Release, Release]]) -> dict[Version, tuple[Reindex, ...]]:
+    """The embeddings that changed, by the newer release of each pair; all contracts are read by one process of Git."""
+    texts = read_texts(workspace.repository, sorted({oid for pair in pairs for oid in texts_between(*pair)}))
+    return {new.version: release_reindexes(old, new, texts) for old, new in pairs}
 
 
 def notes_of(workspace: Workspace, version: Version) -> ReleaseNotes:
@@ -50,7 +68,8 @@ def notes_against(workspace: Workspace, release: Release, day: str | None) -> Re
     origin = origin_of(releases, release)
     if origin in state.versions and origin not in releases:
         releases |= state.releases([origin])
-    return release_notes(releases, release, {release.commit: day} if day else {})
+    moved = _reindexes(workspace, [(releases[origin], release)] if origin and origin in releases else [])
+    return release_notes(releases, release, {release.commit: day} if day else {}, moved.get(release.version, ()))
 
 
 def write_changelog(workspace: Workspace) -> Written:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lockstep.adapters.git import GitTree
 from lockstep.core.bundle import Bundle
+from lockstep.core.contract.weigh import Judged
 from lockstep.core.errors import Finding, OutsideError, Refused
 from lockstep.core.inputs import Change, Comparison, InputKind, Inputs, compare
 from lockstep.core.names import ComponentName, Digest, GitSha
@@ -17,6 +18,7 @@ from lockstep.core.release import Pinned, Release
 from lockstep.core.source import Source, component_path, load_source
 from lockstep.core.version import Bump, Version, largest
 from lockstep.core.weights import too_large
+from lockstep.verbs.contracts import against, judge_plan
 from lockstep.verbs.workspace import StateTree, Workspace
 
 
@@ -33,6 +35,7 @@ class Planned:
         inputs: Everybody's inputs, with those of held components as they were.
         unchanged: Whether nothing differs from `latest`.
         plan: The plan.
+        judged: What the contracts say of it.
     """
 
     commit: GitSha
@@ -43,6 +46,7 @@ class Planned:
     inputs: Inputs
     unchanged: bool
     plan: Plan
+    judged: Judged
 
 
 def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None = None) -> Planned:
@@ -67,15 +71,17 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     base = base or latest
     held, inputs = _held(workspace.state, source)
     comparison = _comparison(base, source, inputs)
+    old = against(base, source.bundle.entry, comparison)
+    judged = judge_plan(workspace.repository, inputs, source.calls, old, source.bundle.contracts.levels)
     plan_ = plan(
         base.version if base else None,
         comparison,
-        component_path(source.bundle.entry, source.components[source.bundle.entry].contract),
+        judged,
         _sizes(tree, source, base, comparison),
         _prompt_bumps(tree, base, comparison),
     )
     same = latest is not None and not _comparison(latest, source, inputs).changes
-    return Planned(commit, source, base, latest, held, inputs, same, plan_)
+    return Planned(commit, source, base, latest, held, inputs, same, plan_, judged)
 
 
 def large_layers(planned: Planned) -> tuple[Finding, ...]:

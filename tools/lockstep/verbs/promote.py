@@ -11,6 +11,7 @@ from lockstep.core.swap import Swap, standby_findings, swap_of, swapped
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, render_release, write_environment
+from lockstep.verbs.fit import refuse_other_index, refuse_unfitting
 from lockstep.verbs.landing import Writing
 from lockstep.verbs.stage import refuse_unaccepted
 from lockstep.verbs.swap import say_cost
@@ -34,16 +35,19 @@ def promote_release(
         swap: Components that do not fit twice: the old instance goes to standby, the new one comes up.
 
     Raises:
-        Refused: it is not staged, the environment is held, or does not accept it; the cluster is not fit for it.
+        Refused: it is not staged, the environment is held, or does not accept it; it does not fit together, or asks an
+            index that is not there; the cluster is not fit for it.
         Conflict: somebody else wrote first.
     """
     if not writing.dry:
         workspace.settle()
     old = workspace.state.environment(name)
     refuse_unaccepted(workspace, name, workspace.state.release(version))
+    refuse_unfitting(workspace, version)
     rendered = render_release(workspace, old, version)
     swapping = swap_of(old, rendered, swap)
     refuse_if(promote_findings(old, rendered, swapping), f"{version} cannot be promoted in {name}")
+    refuse_other_index(workspace, old, version)
     new = swapped(promote(old, rendered), swapping)
     target = {one: new.instances[one] for one in rendered.instances}
     move = Move(old, target, str(version), falling=frozenset(swapping.falling), rising=frozenset(swapping.rising))

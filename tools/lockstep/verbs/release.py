@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lockstep.core.contract.told import warning_lines
+from lockstep.core.contract.weigh import edge_findings
 from lockstep.core.edits import Edit
 from lockstep.core.errors import UsageError, refuse_if
 from lockstep.core.names import ComponentName, Digest, GitSha
@@ -69,7 +71,10 @@ def release_version(workspace: Workspace, version: Version, stores: Stores, writ
     if version in workspace.state.versions and (there := workspace.state.release(version)).commit == commit:
         return Released(Edited("release", "", (), None, f"release {version}", (version,)), there, planned, (), 0)
     found = version_findings(candidate_of(workspace, planned, version), planned.plan)
-    refuse_if([*found, *(large_layers(planned) if stores.is_remote else ())], f"{version} cannot be released")
+    found += (*edge_findings(planned.judged.edges), *(large_layers(planned) if stores.is_remote else ()))
+    refuse_if(found, f"{version} cannot be released")
+    for line in warning_lines(planned.judged):
+        workspace.say(line)
     with workspace.using_store("lockstep release"):
         return _released(workspace, planned, version, stores, writing)
 

@@ -25,6 +25,7 @@ from lockstep.core.swap import Swap, swap_back, swapped
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, told, write_environment
+from lockstep.verbs.fit import refuse_other_index, refuse_unfitting
 from lockstep.verbs.landing import Writing, land
 from lockstep.verbs.swap import say_cost
 from lockstep.verbs.wait import await_ready
@@ -60,7 +61,8 @@ def roll_back(workspace: Workspace, name: EnvironmentName, back: Back, writing: 
 
     Raises:
         Refused: another release serves than the one to leave; nothing served before, or that release never did; a
-            killed run of the same command had done it; or the cluster is not fit for it.
+            killed run of the same command had done it; what would serve does not fit together, or asks an index that is
+            not there; or the cluster is not fit for it.
     """
     if not writing.dry:
         settled = workspace.settle()
@@ -71,6 +73,9 @@ def roll_back(workspace: Workspace, name: EnvironmentName, back: Back, writing: 
         return ()
     commit, root = _target(now, history, back.to)
     then = parse_environment(name, files_below(workspace.repository.tree(commit), f"releases/{name}"))
+    if then.front:
+        refuse_unfitting(workspace, then.front.release)
+        refuse_other_index(workspace, now, then.front.release)
     restored = _restored(now, then, root)
     done = []
     trailers = {"Release": str(then.front.release) if then.front else "", "Root": root}

@@ -12,6 +12,7 @@ from lockstep.core.swap import staged_for, swap_of
 from lockstep.core.version import Version
 from lockstep.verbs.asking import refuse_unfit
 from lockstep.verbs.edit import Edited, render_release, write_environment
+from lockstep.verbs.fit import refuse_unfitting
 from lockstep.verbs.landing import Writing
 from lockstep.verbs.workspace import Workspace
 
@@ -34,7 +35,7 @@ def stage_release(
 
     Raises:
         Refused: the environment does not accept pre-releases or external components, or holds other content under a
-            name; the cluster has no room, or cannot pull an image.
+            name; it does not fit together; the cluster has no room, or cannot pull an image.
         Conflict: somebody else wrote first.
     """
     if not writing.dry:
@@ -42,6 +43,7 @@ def stage_release(
     state = workspace.state
     old = state.environment(name)
     refuse_unaccepted(workspace, name, state.release(version))
+    refuse_unfitting(workspace, version)
     rendered = render_release(workspace, old, version)
     swapping = swap_of(old, rendered, swap)
     new = staged_for(stage(old, rendered, state.chart()), swapping)

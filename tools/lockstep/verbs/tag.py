@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lockstep.adapters.tags import Tag
 from lockstep.core.changelog import ReleaseNotes
+from lockstep.core.contract.weigh import edge_findings
 from lockstep.core.errors import Finding, Refused, UsageError, refuse_if
 from lockstep.core.names import GitOid, GitSha
 from lockstep.core.notes_text import counted, notes_lines
@@ -98,7 +99,7 @@ def _checked(workspace: Workspace, tag: Tag, version: Version, commit: GitSha) -
         raise Refused(what, [*found, *error.findings]) from error
     candidate = candidate_of(workspace, planned, version)
     found += version_findings(candidate, planned.plan) or _backward(planned, version)
-    refuse_if([*found, *large_layers(planned)], what)
+    refuse_if([*found, *edge_findings(planned.judged.edges), *large_layers(planned)], what)
     return planned
 
 

@@ -14,8 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lockstep.adapters.git import Repository
+from lockstep.core.contract.pinned import texts_needed
 from lockstep.core.errors import Finding, UsageError
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_of
+from lockstep.core.release import Release
+from lockstep.core.rules.contract import known_contracts
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot, StoredImage
@@ -24,6 +27,7 @@ from lockstep.core.rules.release import read_release
 from lockstep.core.rules.source import paths_in
 from lockstep.core.source import CHART, TEMPLATES
 from lockstep.core.version import Version
+from lockstep.verbs.contracts import read_texts
 from lockstep.verbs.images.shelf import Shelf
 from lockstep.verbs.retention import kept_now
 from lockstep.verbs.workspace import Workspace
@@ -81,7 +85,7 @@ def verify_bundle(workspace: Workspace, what: Iterable[str], looking: Looking) -
 def gather(workspace: Workspace, what: tuple[str, ...], looking: Looking) -> tuple[Facts, tuple[str, ...]]:
     """Steps 1 to 3: all that the rules look at, and notes on what was not read."""
     facts = _read(workspace, what)  # step 1
-    facts = _traced(workspace, facts)  # step 2
+    facts = with_contracts(workspace.repository, _traced(workspace, facts), ())  # step 2
     return looked_up(replace(facts, let_go=_let_go(workspace, facts, looking.now)), looking)  # step 3
 
 
@@ -159,6 +163,18 @@ def templates_of(repository: Repository, facts: Facts) -> dict[Version, dict[str
         for version, release in facts.known.items()
         if set(release.templates.values()) <= texts.keys()
     }
+
+
+def with_contracts(repository: Repository, facts: Facts, more: Iterable[Release]) -> Facts:
+    """The facts with the contracts of the chosen releases, of what chosen environments serve, and of some more."""
+    fronts = [one.environment.front for one in facts.environments if one.name in facts.chosen]
+    served = {front.release for front in fronts if front}
+    chosen = {filed.release.version: filed.release for filed in facts.releases if filed.release
+              and (filed.folder in facts.chosen or filed.release.version in served)}  # fmt: skip
+    releases = [*(chosen | {release.version: release for release in more}).values()]
+    oids = {oid for release in releases for oid in texts_needed(release.inputs)}
+    texts = read_texts(repository, sorted(oids))
+    return replace(facts, contracts=known_contracts(releases, texts, facts.bundle.contracts.levels))
 
 
 def _once(repository: Repository, tip: GitSha, name: EnvironmentName) -> frozenset[str]:

@@ -23,7 +23,7 @@ from lockstep.core.rules.release import read_release
 from lockstep.core.touched import Touched, gone_findings, touched
 from lockstep.core.version import Version
 from lockstep.verbs.retention import kept_besides
-from lockstep.verbs.verify import Looking, Verified, counts, looked_up, templates_of, verify_bundle
+from lockstep.verbs.verify import Looking, Verified, counts, looked_up, templates_of, verify_bundle, with_contracts
 from lockstep.verbs.workspace import Workspace, release_path
 
 _INSTANCES = "instances/"
@@ -103,7 +103,8 @@ def _past(workspace: Workspace, name: EnvironmentName, old: GitSha | None, now: 
             fix="git fetch --unshallow",
         )
     moves = _moves(workspace, name, old or workspace.state.commit)
-    return Past(frozenset(moves if old else moves[:-1]), kept_besides(workspace, name, now))
+    before = moves if old else moves[:-1]
+    return Past(frozenset(before), kept_besides(workspace, name, now), before[-1] if before else None)
 
 
 def _moves(workspace: Workspace, name: EnvironmentName, tip: GitSha) -> list[Served]:
@@ -166,7 +167,9 @@ def _facts(workspace: Workspace, deployed: Deployed, past: Past) -> Facts:
         bundle=workspace.state.bundle, chosen=frozenset({deployed.name}), environments=(deployed,),
         releases=tuple(releases), is_shallow=repository.is_shallow, prefix=repository.prefix,
     )  # fmt: skip
-    return replace(facts, templates=templates_of(repository, facts))
+    last = past.last[1] if past.last else None
+    more = workspace.state.releases([last]).values() if last in workspace.state.versions else ()
+    return with_contracts(repository, replace(facts, templates=templates_of(repository, facts)), more)
 
 
 def _filed(version: Version, files: Mapping[str, bytes]) -> Filed:

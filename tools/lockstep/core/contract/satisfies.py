@@ -6,6 +6,7 @@ whether the newer one keeps every promise.
 
 from __future__ import annotations
 
+from lockstep.core.contract.ai import ai_findings
 from lockstep.core.contract.contract import Contract, ContractKind
 from lockstep.core.contract.finding import ContractFinding, Level
 from lockstep.core.contract.judge import Draft, Judge, Question
@@ -31,6 +32,7 @@ def satisfies(
         _schema_findings(judge)
     else:
         operation_findings(judge)
+        ai_findings(judge)
     return judge.findings()
 
 

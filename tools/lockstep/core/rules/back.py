@@ -14,6 +14,7 @@ from lockstep.core.environment import FRONT_FILE, Environment, Front
 from lockstep.core.errors import Finding
 from lockstep.core.history import Served
 from lockstep.core.names import EnvironmentName
+from lockstep.core.rules.contract import environment_index_findings
 from lockstep.core.rules.environment import agent_findings, bindings_findings, canonical_findings
 from lockstep.core.rules.facts import Deployed, Facts
 from lockstep.core.rules.front import front_findings, gate_findings
@@ -29,10 +30,12 @@ class Past:
     Args:
         served: What its front named before it named what it names now.
         kept: The releases whose images retention keeps, whatever this environment serves, and why.
+        last: What its front named last before that; None for nothing.
     """
 
     served: frozenset[Served]
     kept: Mapping[Version, str]
+    last: Served | None = None
 
 
 def serving(environment: Environment) -> Environment:
@@ -73,6 +76,7 @@ def _findings(deployed: Deployed, facts: Facts, past: Past) -> Iterator[Finding]
         replace(deployed, environment=replace(deployed.environment, instances=needed.instances)), facts
     )
     yield from deployed_image_findings(needed, facts)
+    yield from environment_index_findings(deployed.environment, facts.contracts, past.last[1] if past.last else None)
     yield from _past_findings(deployed.name, front, past)
 
 

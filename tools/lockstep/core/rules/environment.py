@@ -25,6 +25,7 @@ from lockstep.core.flux import FOLDER, flux_files
 from lockstep.core.instance import Instance, parse_instance
 from lockstep.core.names import EnvironmentName, InstanceId
 from lockstep.core.render import Object
+from lockstep.core.rules.contract import environment_index_findings
 from lockstep.core.rules.facts import Deployed, Facts
 from lockstep.core.rules.front import front_findings, gate_findings
 from lockstep.core.rules.image import deployed_image_findings
@@ -107,6 +108,7 @@ def environment_findings(deployed: Deployed, facts: Facts) -> Iterator[Finding]:
         yield from instance_findings(item, environment, facts)  # steps 8 and 10
     yield from gate_findings(environment, facts)  # step 9
     yield from front_findings(deployed, facts)
+    yield from environment_index_findings(environment, facts.contracts, None)
     yield from deployed_image_findings(environment, facts)  # step 10
 
 

@@ -17,6 +17,7 @@ from lockstep.core.rules.image import image_findings
 from lockstep.core.rules.release import release_findings
 
 RULES = (
+    "contract/edge", "contract/index", "contract/text",
     "environment/canonical", "environment/chart", "environment/file", "environment/flux",
     "environment/yaml",
     "evidence/name", "evidence/subject",

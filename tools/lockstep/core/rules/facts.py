@@ -11,6 +11,7 @@ from lockstep.core.errors import Finding
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha
 from lockstep.core.release import Release
 from lockstep.core.render import Templates
+from lockstep.core.rules.contract import Known
 from lockstep.core.version import Version
 
 
@@ -148,6 +149,7 @@ class Facts:
         is_shallow: Whether the history of this clone was cut off.
         let_go: Folders of releases whose images retention does not keep.
         registry: Where the images were looked for; empty for the bundle's own store.
+        contracts: The contracts of the releases that are chosen, and of what chosen environments serve.
     """
 
     bundle: Bundle
@@ -163,6 +165,7 @@ class Facts:
     is_shallow: bool = False
     let_go: frozenset[str] = frozenset()
     registry: str = ""
+    contracts: Mapping[Version, Known] = field(default_factory=dict)
 
     @property
     def known(self) -> Mapping[Version, Release]:

@@ -11,6 +11,7 @@ from lockstep.core.environment import Files
 from lockstep.core.errors import Finding, LockstepError, Refused
 from lockstep.core.inputs import compare
 from lockstep.core.release import Release, format_release, parse_release
+from lockstep.core.rules.contract import contract_findings
 from lockstep.core.rules.facts import Facts, Filed
 from lockstep.core.rules.source import source_findings
 from lockstep.core.version import Version
@@ -61,14 +62,17 @@ def release_findings(filed: Filed, facts: Facts) -> Iterator[Finding]:
     if filed.release is None:
         return
     yield from _history_findings(filed, filed.release)  # step 2
+    wrong = tuple(source_findings(filed, filed.release, facts))  # step 3
     if filed.source:
-        yield from source_findings(filed, filed.release, facts)  # step 3
+        yield from wrong
     elif not facts.is_shallow:
         what = f"its commit {filed.release.commit} is not in this clone"
         fix = "git fetch --all --tags; if it is nowhere, the release cannot be traced to its source"
         yield Finding("release/commit", filed.path, what, fix)
     yield from _call_findings(filed, filed.release)  # step 4
     yield from _change_findings(filed, filed.release, facts)
+    if filed.source and not wrong and filed.release.version in facts.contracts:  # else it is said already
+        yield from contract_findings(filed.path, facts.contracts[filed.release.version])
 
 
 def _history_findings(filed: Filed, release: Release) -> Iterator[Finding]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from lockstep.core.bundle import Bundle, parse_bundle
 from lockstep.core.component import Component, Image, parse_component
 from lockstep.core.context import built_inputs, is_built
+from lockstep.core.contract.referred import closure
 from lockstep.core.environment import Files
 from lockstep.core.errors import Finding, LockstepError
 from lockstep.core.inputs import InputKind
-from lockstep.core.names import ComponentName, digest_of
+from lockstep.core.names import ComponentName, Digest, digest_of
 from lockstep.core.release import Pinned, PinnedImage, PinnedWeights, Release
 from lockstep.core.rules.facts import Facts, Filed, Snapshot
 from lockstep.core.source import LOCK, TEMPLATES, component_path, image_inputs, is_file, is_image
@@ -103,9 +104,6 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
     }
     if {key: text.encode() for key, text in pinned.prompts.items()} != prompts:
         yield f"its prompts are not the files {at}"
-    contracts = {digest_of(files.get(item.path, b"")) for item in inputs if item.kind is InputKind.CONTRACT}
-    if {pinned.contract, *pinned.calls.values()} != contracts:
-        yield f"its contract digests are not those of the files {at}"
     yield from _lock_differences(name, pinned, files, at)
     path = component_path(name, "component.yaml")
     try:
@@ -117,10 +115,29 @@ def _differences(name: ComponentName, pinned: Pinned, release: Release, files: F
     other += ["calls"] if set(component.calls) != set(pinned.calls) else []
     other += ["image"] if not _is_from(component.image, pinned.image) else []
     other += ["weights"] if not _are_weights(component, pinned.weights) else []
+    yield from _contract_differences(component, pinned, release, files)
     if tuple(filter(is_image, inputs)) != image_inputs(name, component):
         yield f"its inputs name other weights than {path} {at}"
     if other:
         yield f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} not as in {path} {at}"
+
+
+def _contract_differences(component: Component, pinned: Pinned, release: Release, files: Files) -> Iterator[str]:
+    """Its contract and use files are those of the commit, and its inputs are these and what they refer to."""
+    name, at = component.name, f"at {release.commit[:10]}"
+    inputs = {item.path for item in release.inputs.get(name, ()) if item.kind is InputKind.CONTRACT}
+    own: dict[str, Digest | None] = {component_path(name, component.contract): pinned.contract}
+    own |= {component_path(name, path): pinned.calls.get(callee) for callee, path in component.calls.items()}
+    if any(digest_of(files.get(path, b"")) != digest for path, digest in own.items()):
+        yield f"its contract digests are not those of the files {at}"
+        return
+    try:
+        wanted = closure(own, files)
+    except LockstepError as error:
+        yield f"its contracts {at} cannot be read: {error}"
+        return
+    if inputs != wanted:
+        yield f"its contracts {at} refer to other files than its inputs: {', '.join(sorted(inputs ^ wanted))}"
 
 
 def _other_builder(name: ComponentName, release: Release, bundle: Bundle, source: Snapshot) -> Iterator[str]:

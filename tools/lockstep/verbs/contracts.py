@@ -1,0 +1,100 @@
+"""Reads the contracts of a set of components from Git, by the ids of their inputs; never from the working copy. Judges
+a planned release by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.adapters.git import Repository
+from lockstep.core.contract.contract import Contract
+from lockstep.core.contract.edges import Contracts, edges
+from lockstep.core.contract.pinned import contracts_of, texts_needed
+from lockstep.core.contract.reindex import reindexes
+from lockstep.core.contract.weigh import ContractChange, Judged, Levels, unread, weigh
+from lockstep.core.errors import Refused
+from lockstep.core.inputs import Calls, Comparison, InputKind, Inputs
+from lockstep.core.names import ComponentName, GitOid
+from lockstep.core.release import Release
+
+
+def read_contracts(repository: Repository, inputs: Inputs, release: Release | None = None) -> Contracts:
+    """The contracts and use files that these inputs stand for.
+
+    Args:
+        repository: Where the texts are.
+        inputs: What each component is made of, such as those of `load_source`, of a plan or of a release.
+        release: The release whose inputs they are; its digests are compared.
+
+    Raises:
+        Refused: a text is not in this clone, is not what was pinned, or cannot be read.
+    """
+    return contracts_of(inputs, read_texts(repository, texts_needed(inputs)), release)
+
+
+def read_texts(repository: Repository, oids: Sequence[GitOid]) -> dict[GitOid, bytes]:
+    """Blobs by their ids, read at once; what is not in this clone is left out."""
+    found = repository.blobs(oids) if oids else []
+    return {oid: data for oid, data in zip(oids, found, strict=True) if data is not None}
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a planned release is compared with.
+
+    Args:
+        base: The release; None for the first.
+        entry: The entry of what is planned; it is compared with the entry of the base, whatever its name was.
+        changed: Components that are in both and of which a contract or use file changed.
+    """
+
+    base: Release | None
+    entry: ComponentName
+    changed: tuple[ComponentName, ...]
+
+    @property
+    def pairs(self) -> tuple[tuple[ComponentName, ComponentName], ...]:
+        """Whose contract is compared with whose of the base."""
+        if self.base is None:
+            return ()
+        moved = self.base.entry != self.entry
+        own = [(name, name) for name in self.changed if name != self.entry]
+        is_asked = moved or self.entry in self.changed
+        return tuple(sorted([*own, *([(self.entry, self.base.entry)] if is_asked else [])]))
+
+
+def against(base: Release | None, entry: ComponentName, comparison: Comparison) -> Against:
+    """What the contracts of a planned release are compared with."""
+    changed = {change.component for change in comparison.changes if change.kind is InputKind.CONTRACT}
+    return Against(base, entry, tuple(sorted(changed)))
+
+
+def judge_plan(repository: Repository, inputs: Inputs, calls: Calls, old: Against, levels: Levels) -> Judged:
+    """What the contracts of a planned release say of it.
+
+    Args:
+        repository: Where the texts are.
+        inputs: What each component is made of.
+        calls: Who calls whom.
+        old: What it is compared with.
+        levels: Levels that the team has chosen.
+
+    Raises:
+        Refused: a contract of what is planned cannot be read.
+    """
+    now = read_contracts(repository, inputs)
+    base = old.base.inputs if old.base else {}
+    texts = read_texts(repository, texts_needed({name: base[name] for _, name in old.pairs}))
+    changes: list[ContractChange] = []
+    before: dict[ComponentName, Contract] = {}
+    for name, counterpart in old.pairs:
+        try:
+            contract = contracts_of({counterpart: base[counterpart]}, texts).promised[counterpart]
+        except Refused as error:
+            changes.append(unread(name, error, is_entry=name == old.entry))
+            continue
+        before |= {name: contract} if name == counterpart else {}
+        if contract.files != now.promised[name].files:
+            changes.append(weigh(name, now.promised[name], contract, levels, is_entry=name == old.entry))
+    return Judged(edges(now, levels), tuple(changes), reindexes(before, now.promised, calls))
