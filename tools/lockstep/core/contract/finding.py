@@ -51,6 +51,7 @@ class ContractFinding:
         needed: Place in the contract that is needed, likewise.
         old: Value that is needed, as JSON on one line; None if there is none.
         new: Value that the provider has, likewise.
+        was: The level that the rule has, where the team has chosen another; else None.
     """
 
     rule: str
@@ -62,6 +63,7 @@ class ContractFinding:
     needed: Place
     old: str | None = None
     new: str | None = None
+    was: Level | None = None
 
 
 def sorted_findings(findings: list[ContractFinding]) -> tuple[ContractFinding, ...]:
