@@ -1,4 +1,4 @@
-"""lockstep contracts check and edges on a real bundle in Git; tests/unit/test_contract_told.py has the forms."""
+"""lockstep contracts check and edges on a real bundle in Git; tests/unit/test_contract_forms.py has the forms."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from hypothesis import given
 
-from contracts_told import CALLS, DIFF, FEWER, FINE, GONE, OCR, USE
-from lockstep.core.contract.told.report import Asked, Report
-from lockstep.core.contract.told.sarif import report_sarif
-from unit.test_contract_told import ODD, odd_report
+from contract_reports import CALLS, DIFF, FEWER, FINE, GONE, OCR, USE
+from lockstep.core.contract.forms.report import Asked, Report
+from lockstep.core.contract.forms.sarif import report_sarif
+from unit.test_contract_forms import ODD, odd_report
 
 GOLDEN = Path(__file__).parents[1] / "goldens" / "contracts.sarif"
 LEVELS = {"none", "note", "warning", "error"}

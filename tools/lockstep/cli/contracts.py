@@ -15,8 +15,8 @@ from lockstep.cli.output import emit, example, paint, say, show_findings
 if TYPE_CHECKING:
     from lockstep.core.contract.edges import Edge
     from lockstep.core.contract.finding import Level
-    from lockstep.core.contract.told.calls import CallGraph
-    from lockstep.core.contract.told.report import Report
+    from lockstep.core.contract.forms.calls import CallGraph
+    from lockstep.core.contract.forms.report import Report
     from lockstep.verbs.contracts_check import Checked
     from lockstep.verbs.contracts_diff import Compared
     from lockstep.verbs.workspace import Workspace
@@ -72,7 +72,7 @@ def check(commit: str, fail_on: str, form: str, folder: Path, *, is_working: boo
     and each component promises what its callers need.
     """
     from lockstep.core.contract.finding import Level  # noqa: PLC0415
-    from lockstep.core.contract.told.data import findings_data, summary_data  # noqa: PLC0415
+    from lockstep.core.contract.forms.data import findings_data, summary_data  # noqa: PLC0415
 
     workspace, checked = _checked(commit, folder, is_working=is_working)
     report = _calls_report(workspace, checked, commit, Level(fail_on), is_all=is_all)
@@ -106,7 +106,7 @@ def diff(old: str, new: str, component: str, fail_on: str, form: str, folder: Pa
     they refer to are read from beside them. No bundle is needed, and for files no repository.
     """
     from lockstep.core.contract.finding import Level  # noqa: PLC0415
-    from lockstep.core.contract.told.data import findings_data, summary_data  # noqa: PLC0415
+    from lockstep.core.contract.forms.data import findings_data, summary_data  # noqa: PLC0415
     from lockstep.verbs.contracts_diff import compare, component_side, side_of  # noqa: PLC0415
     from lockstep.verbs.workspace import open_workspace  # noqa: PLC0415
 
@@ -140,9 +140,9 @@ def edges(commit: str, picture: Path | None, fail_on: str, form: str, folder: Pa
     """Show who calls whom in the bundle at COMMIT (HEAD by default), and whether the two ends of each call fit."""
     from lockstep.adapters import files  # noqa: PLC0415
     from lockstep.core.contract.finding import Level  # noqa: PLC0415
-    from lockstep.core.contract.told.calls import calls_markdown, calls_text  # noqa: PLC0415
-    from lockstep.core.contract.told.data import summary_data  # noqa: PLC0415
-    from lockstep.core.contract.told.svg import calls_svg  # noqa: PLC0415
+    from lockstep.core.contract.forms.calls import calls_markdown, calls_text  # noqa: PLC0415
+    from lockstep.core.contract.forms.data import summary_data  # noqa: PLC0415
+    from lockstep.core.contract.forms.svg import calls_svg  # noqa: PLC0415
 
     workspace, checked = _checked(commit, folder, is_working=is_working)
     report = _calls_report(workspace, checked, commit, Level(fail_on), is_all=False)
@@ -179,7 +179,7 @@ def _checked(commit: str, folder: Path, *, is_working: bool) -> tuple[Workspace,
 
 def _calls_report(workspace: Workspace, checked: Checked, commit: str, fail_on: Level, *, is_all: bool) -> Report:
     """What breaks nobody is left out unless somebody asks: of a callee that is whatever the caller does not use."""
-    from lockstep.core.contract.told.report import Asked, Report  # noqa: PLC0415
+    from lockstep.core.contract.forms.report import Asked, Report  # noqa: PLC0415
 
     asked = [
         Asked(
@@ -201,7 +201,7 @@ def _calls_report(workspace: Workspace, checked: Checked, commit: str, fail_on: 
 
 
 def _diff_report(compared: Compared, fail_on: Level) -> Report:
-    from lockstep.core.contract.told.report import Asked, Report, Words, bump_of  # noqa: PLC0415
+    from lockstep.core.contract.forms.report import Asked, Report, Words, bump_of  # noqa: PLC0415
 
     old, new = compared.old, compared.new
     asked = Asked(f"{old.name} -> {new.name}", new.path, old.path, compared.findings)
@@ -218,10 +218,10 @@ def _diff_report(compared: Compared, fail_on: Level) -> Report:
 
 def _show(report: Report, form: str) -> None:
     from lockstep import __version__  # noqa: PLC0415
-    from lockstep.core.contract.told.junit import report_junit  # noqa: PLC0415
-    from lockstep.core.contract.told.markdown import report_markdown  # noqa: PLC0415
-    from lockstep.core.contract.told.sarif import report_sarif  # noqa: PLC0415
-    from lockstep.core.contract.told.text import report_text  # noqa: PLC0415
+    from lockstep.core.contract.forms.junit import report_junit  # noqa: PLC0415
+    from lockstep.core.contract.forms.markdown import report_markdown  # noqa: PLC0415
+    from lockstep.core.contract.forms.sarif import report_sarif  # noqa: PLC0415
+    from lockstep.core.contract.forms.text import report_text  # noqa: PLC0415
 
     forms: dict[str, Callable[[], str]] = {
         "text": lambda: report_text(report, paint),
@@ -233,7 +233,7 @@ def _show(report: Report, form: str) -> None:
 
 
 def _graph(workspace: Workspace, checked: Checked, commit: str) -> CallGraph:
-    from lockstep.core.contract.told.calls import CallGraph, told_calls  # noqa: PLC0415
+    from lockstep.core.contract.forms.calls import CallGraph, told_calls  # noqa: PLC0415
 
     name = workspace.bundle.name
     at = f" at {commit or 'HEAD'} ({checked.commit[:10]})" if checked.commit else " as it lies here"
@@ -244,7 +244,7 @@ def _graph(workspace: Workspace, checked: Checked, commit: str) -> CallGraph:
 
 
 def _call_data(edge: Edge) -> dict[str, Any]:
-    from lockstep.core.contract.told.report import counts  # noqa: PLC0415
+    from lockstep.core.contract.forms.report import counts  # noqa: PLC0415
 
     return {
         "caller": edge.caller,
@@ -257,7 +257,7 @@ def _call_data(edge: Edge) -> dict[str, Any]:
 
 
 def _unasked_data(caller: str, callee: str) -> dict[str, Any]:
-    from lockstep.core.contract.told.calls import UNASKED  # noqa: PLC0415
+    from lockstep.core.contract.forms.calls import UNASKED  # noqa: PLC0415
 
     nothing = dict.fromkeys(("use", "contract", "counts"))
     return {"caller": caller, "callee": callee, "state": UNASKED, **nothing}

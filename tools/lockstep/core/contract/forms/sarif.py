@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lockstep.core.contract.finding import ContractFinding, Level, Place
-from lockstep.core.contract.told.report import Asked, Report, place_of, whole
+from lockstep.core.contract.forms.report import Asked, Report, place_of, whole
 from lockstep.core.errors import Finding
 from lockstep.core.shown import visible
 

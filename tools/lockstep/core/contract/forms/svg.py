@@ -11,8 +11,8 @@ from html import escape
 from itertools import pairwise
 
 from lockstep.core.contract.edges import EdgeState
-from lockstep.core.contract.told.calls import UNASKED, CallGraph, ToldCall
-from lockstep.core.contract.told.graph import HEIGHT, WIDTH, Layout, Point, layout
+from lockstep.core.contract.forms.calls import UNASKED, CallGraph, ToldCall
+from lockstep.core.contract.forms.graph import HEIGHT, WIDTH, Layout, Point, layout
 from lockstep.core.shown import visible
 
 _MARGIN, _TOP, _LINE = 28, 76, 22

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lockstep.core.contract.finding import ContractFinding, Place
-from lockstep.core.contract.told.report import Asked, Report, counts, whole
+from lockstep.core.contract.forms.report import Asked, Report, counts, whole
 
 
 def findings_data(report: Report, asked: Asked) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep.core.contract.edges import Call, Edge, EdgeState
-from lockstep.core.contract.told.markdown import prose
-from lockstep.core.contract.told.report import counted
+from lockstep.core.contract.forms.markdown import prose
+from lockstep.core.contract.forms.report import counted
 from lockstep.core.notes_markdown import cell
 from lockstep.core.shown import visible
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep.core.contract.finding import ContractFinding, Level, Place
-from lockstep.core.contract.told.report import Asked, Report, Words
+from lockstep.core.contract.forms.report import Asked, Report, Words
 from lockstep.core.errors import Finding
 from lockstep.core.version import Bump
 

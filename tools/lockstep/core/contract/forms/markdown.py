@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from lockstep.core.contract.finding import ContractFinding, Level
-from lockstep.core.contract.told.report import WHOLE, Asked, Report, counted
+from lockstep.core.contract.forms.report import WHOLE, Asked, Report, counted
 from lockstep.core.notes_markdown import cell
 from lockstep.core.shown import visible
 

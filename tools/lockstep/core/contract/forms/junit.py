@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from html import escape
 
 from lockstep.core.contract.finding import ContractFinding
-from lockstep.core.contract.told.report import WHOLE, Asked, Report, counted, place_of
-from lockstep.core.contract.told.text import finding_lines
+from lockstep.core.contract.forms.report import WHOLE, Asked, Report, counted, place_of
+from lockstep.core.contract.forms.text import finding_lines
 from lockstep.core.errors import Finding
 from lockstep.core.shown import visible
 

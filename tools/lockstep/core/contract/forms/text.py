@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lockstep.core.contract.finding import ContractFinding, Level
-from lockstep.core.contract.told.report import Asked, Report, counted
+from lockstep.core.contract.forms.report import Asked, Report, counted
 from lockstep.core.shown import visible
 
 Paint = Callable[[str, str], str]

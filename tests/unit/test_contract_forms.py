@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts_told import CALLS, DIFF, FEWER, FINE, GONE, MORE, OCR, UNREAD, plain
+from contract_reports import CALLS, DIFF, FEWER, FINE, GONE, MORE, OCR, UNREAD, plain
 from lockstep.core.contract.finding import Level
-from lockstep.core.contract.told.data import finding_data, summary_data
-from lockstep.core.contract.told.junit import report_junit
-from lockstep.core.contract.told.markdown import prose, report_markdown
-from lockstep.core.contract.told.report import Asked, Report, bump_of, place_of
-from lockstep.core.contract.told.text import report_text
+from lockstep.core.contract.forms.data import finding_data, summary_data
+from lockstep.core.contract.forms.junit import report_junit
+from lockstep.core.contract.forms.markdown import prose, report_markdown
+from lockstep.core.contract.forms.report import Asked, Report, bump_of, place_of
+from lockstep.core.contract.forms.text import report_text
 from lockstep.core.version import Bump
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
