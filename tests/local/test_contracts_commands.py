@@ -150,13 +150,26 @@ def test_check_reads_nothing_beyond_a_symlink(tiny: Tiny, lockstep: Lockstep):
 
 
 def test_check_as_junit_is_a_report_that_a_merge_request_shows(broken: Tiny, lockstep: Lockstep):
-    code, out, _ = lockstep(broken, "check", "-o", "junit")
+    code, out, err = lockstep(broken, "check", "-o", "junit")
 
     (suite,) = ET.fromstring(out.encode())  # noqa: S314 - our own words
     (case,) = suite
     assert code == 1
     assert (case.get("name"), case.get("file")) == ("front-door calls model", MODEL)
     assert case.find("failure") is not None
+    assert "ERR   api-removed-without-deprecation" in err, "the log of the job says it too"
+
+
+def test_check_as_junit_is_a_report_also_where_a_component_is_not_valid(tiny: Tiny, lockstep: Lockstep):
+    tiny.write("components/model/component.yaml", "name: model\n")
+    tiny.commit("too little")
+
+    code, out, _ = lockstep(tiny, "check", "-o", "junit")
+
+    (suite,) = ET.fromstring(out.encode())  # noqa: S314 - our own words
+    assert code == 1
+    assert suite.get("name") == "contract files"
+    assert [case.get("name") for case in suite] == ["components/model/component.yaml"]
 
 
 def test_check_as_sarif_names_files_from_the_top_of_the_repository(tmp_path: Path, tiny: Tiny, lockstep: Lockstep):

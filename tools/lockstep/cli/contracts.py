@@ -230,6 +230,8 @@ def _show(report: Report, form: str) -> None:
         "junit": lambda: report_junit(report),
     }
     print(forms[form](), end="")
+    if form in {"sarif", "junit"} and not report.is_ok:  # whoever reads the log of a job sees why it failed
+        say(report_text(report, lambda text, color: paint(text, color, sys.stderr)).rstrip())
 
 
 def _graph(workspace: Workspace, checked: Checked, commit: str) -> CallGraph:

@@ -47,7 +47,7 @@ def check_contracts(workspace: Workspace, commit: GitSha | None) -> Checked:
     """The contracts of a commit, for None of the working copy as it lies there.
 
     Raises:
-        Refused: lockstep.yaml or a component.yaml is not valid.
+        Refused, InvalidDocument: lockstep.yaml is not valid.
     """
     tree: Tree = workspace.repository.tree(commit) if commit else FolderTree(workspace.folder, LIMIT_BYTES)
     gathered = gather(tree)

@@ -60,9 +60,13 @@ def gather(tree: Tree) -> Gathered:
     """The contracts and use files of a tree.
 
     Raises:
-        Refused: lockstep.yaml or a component.yaml is not valid.
+        Refused, InvalidDocument: lockstep.yaml is not valid.
     """
-    bundle, components = load_bundle(tree), load_components(tree)
+    bundle = load_bundle(tree)
+    try:
+        components = load_components(tree)
+    except Refused as error:
+        return Gathered(bundle.entry, {}, Contracts({}, {}), error.findings)
     problems = list(call_findings(bundle.entry, components))
     promised: dict[ComponentName, Contract] = {}
     uses: dict[Call, Contract] = {}
