@@ -41,7 +41,5 @@ def test_breaking_examples_are_those_of_oasdiff(outcomes: list[Outcome]) -> None
 def test_every_difference_is_listed_with_its_reason(outcomes: list[Outcome]) -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
 
-    assert with_differences(document, outcomes) == document, (
-        "fix: .venv/bin/python -m bench.differences --write"
-    )
+    assert with_differences(document, outcomes) == document, "fix: .venv/bin/python -m bench.differences --write"
     assert [heading for heading, reason in reasons_of(document).items() if not reason] == []

@@ -7,7 +7,7 @@ import pytest
 from pipeline import Project
 
 MANUAL, ALWAYS = "manual", "on_success"
-MERGE_REQUEST = {"plan": ALWAYS, "test": ALWAYS}
+MERGE_REQUEST = {"plan": ALWAYS, "contracts": ALWAYS, "test": ALWAYS}
 TAG = {
     "release": ALWAYS, "announce": ALWAYS, "promote staging": MANUAL,
     "stage production": ALWAYS, "promote production": MANUAL, "rollback production": MANUAL,
@@ -42,7 +42,9 @@ def test_a_tag_of_a_prerelease_has_nothing_of_production(project: Project):
     ("path", "more"),
     [("components/model/src/model.py", {}), ("releases/staging/bindings.yaml", {"verify proposal": ALWAYS})],
 )
-def test_a_merge_request_has_plan_and_tests_and_a_check_of_releases(project: Project, path: str, more: dict[str, str]):
+def test_a_merge_request_has_plan_contracts_and_tests_and_a_check_of_releases(
+    project: Project, path: str, more: dict[str, str]
+):
     assert project.jobs(project.propose(path)) == {**MERGE_REQUEST, **more}
 
 

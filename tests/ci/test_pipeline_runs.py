@@ -13,6 +13,7 @@ from pipeline import Event, Project, tags_of
 
 PROMPT = "components/front-door/prompts/answer.prompt"
 CONTRACT = "openapi: 3.1.0\ninfo: {title: tiny, version: 2.0.0}\npaths: {}\n"
+NEEDS_MORE = CONTRACT.replace("{}", "{/answer: {get: {responses: {'200': {description: fine}}}}}")
 STAGED = ["stage 1.0.0 in production", "stage 1.0.0 in staging", "release 1.0.0"]
 WRONG = "def test_it():\n    assert 0, 'planted'\n"
 
@@ -22,6 +23,7 @@ def test_a_merge_request_gets_its_plan_and_its_tests(project: Project):
 
     assert ran.passed, ran.text
     assert ran.clone.read("plan.md").startswith("## At least 0.1.0\n")
+    assert ran.clone.read("contracts.xml").startswith("<?xml ")
     assert "model            passed" in ran.text
     assert "front-door       passed" not in ran.text
     assert project.git("for-each-ref", "--format=%(refname)") == "refs/heads/main\nrefs/heads/proposal"
@@ -31,6 +33,7 @@ def test_a_merge_request_gets_its_plan_and_its_tests(project: Project):
     ("path", "text", "said"),
     [
         ("components/model/component.yaml", "name: model\n", "component/field"),
+        ("components/front-door/contract/uses/model.yaml", NEEDS_MORE, "front-door calls model: 1 ERR"),
         ("components/model/tests/test_model.py", WRONG, "AssertionError: planted"),
         ("releases/staging/templates/extra.yaml", "kind: Secret\n", "environment/file"),
     ],
@@ -163,6 +166,6 @@ def test_as_a_merge_request_nothing_is_pushed_to_main(project: Project, tagged: 
     assert ran.passed, ran.text
     assert project.git("rev-parse", "main") == was
     assert project.subjects(2, branch) == STAGED[1:]
-    assert sorted(jobs) == ["plan", "test", "verify proposal"]
+    assert sorted(jobs) == ["contracts", "plan", "test", "verify proposal"]
     assert checked.passed, checked.text
     assert "verified: 1 release, 1 environment" in checked.text

@@ -22,6 +22,7 @@ from tiny import _GIT as GIT
 TESTS = Path(__file__).resolve().parents[1]
 READING = {"plan", "status", "history", "diff", "trace", "verify", "schema", "doctor", "test"}
 ELSEWHERE = {
+    "contracts": "reads; a picture is one file, which is there whole or not at all",
     "build": "the steps of release before its commit",
     "init": "a new folder: whoever kills it removes it and begins again",
     "up": "writes only what it runs from; tests/local/test_runner_process.py kills it",

@@ -21,6 +21,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 COMMANDS = {
     "init": ("lockstep.cli.starting", "Start a new bundle in a folder."),
     "plan": ("lockstep.cli.planning", "Show what a release would change, and why."),
+    "contracts": ("lockstep.cli.contracts", "Check whether contracts fit, or compare two of them."),
     "test": ("lockstep.cli.testing", "Run the tests of components: of all, or of those that changed."),
     "build": ("lockstep.cli.releasing", "Put every image of a commit into the store."),
     "tag": ("lockstep.cli.tagging", "Tag HEAD as a version, after every check."),

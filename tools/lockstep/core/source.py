@@ -72,7 +72,7 @@ def load_source(tree: Tree) -> Source:
         Refused: everything that is wrong in any component, at once.
     """
     bundle = load_bundle(tree)
-    components = _components(tree)
+    components = load_components(tree)
     refuse_if(call_findings(bundle.entry, components), "the components do not fit together")
     entries = tree.look(
         [path for name, component in components.items() for path in paths_of(name, component)]
@@ -97,7 +97,12 @@ def component_path(name: str, path: str) -> str:
     return f"components/{name}/{path}"
 
 
-def _components(tree: Tree) -> dict[ComponentName, Component]:
+def load_components(tree: Tree) -> dict[ComponentName, Component]:
+    """Every component.yaml of a tree, by name.
+
+    Raises:
+        Refused: everything that is wrong in any of them, at once; or there is none.
+    """
     folders = [entry.path.rpartition("/")[2] for entry in tree.names("components") if entry.mode == "040000"]
     files = tree.read([component_path(folder, "component.yaml") for folder in folders])
     found: dict[ComponentName, Component] = {}

@@ -15,9 +15,9 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901, section 4
 _LONG = 100  # characters of a reference that are shown
 
 # Below these, keys are names that somebody chose; below those of _FREE anything may stand.
-_NAMED = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas", "paths"}
-_NAMED |= {"responses", "callbacks", "headers", "parameters", "requestBodies", "securitySchemes", "webhooks"}
-_NAMED |= {"pathItems", "encoding"}
+NAMED = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas", "paths"}
+NAMED |= {"responses", "callbacks", "headers", "parameters", "requestBodies", "securitySchemes", "webhooks"}
+NAMED |= {"pathItems", "encoding"}
 _FREE = {"example", "examples", "default", "enum", "const"}
 
 Named = Mapping[tuple[str, str], Pointer]
@@ -57,7 +57,7 @@ def marks_of(value: Any) -> Marks:
                 if pointer and isinstance(here.get("$id"), str):
                     bases.add(pointer)
             below = [
-                ((*pointer, key), item, not are_names and key in _NAMED)
+                ((*pointer, key), item, not are_names and key in NAMED)
                 for key, item in here.items()
                 if isinstance(item, dict | list) and (are_names or not _is_free(key))
             ]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.core.contract.contract import _NAMED, Contract
+from lockstep.core.contract.contract import Contract
+from lockstep.core.contract.references import NAMED
 from lockstep.core.contract.edges import Edge, EdgeState, releveled
 from lockstep.core.contract.finding import ContractFinding, Level
 from lockstep.core.contract.reindex import Reindex
@@ -89,7 +90,7 @@ def _told(value: Any, *, are_names: bool) -> Any:
         if not are_names and "openapi" in kept:
             kept.pop("info", None)
         return [
-            (key, item if key in _FREE and not are_names else _told(item, are_names=not are_names and key in _NAMED))
+            (key, item if key in _FREE and not are_names else _told(item, are_names=not are_names and key in NAMED))
             for key, item in sorted(kept.items())
         ]
     return [_told(item, are_names=False) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,132 @@
+"""The contracts of a bundle as its files are now: of a commit, or of a working copy that is being edited.
+
+Releases read theirs by the ids of their inputs (`pinned`); here nothing is pinned yet, and whatever can be judged is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.core.bundle import call_findings
+from lockstep.core.component import Component
+from lockstep.core.contract.contract import Contract, parse_contract, referenced
+from lockstep.core.contract.edges import Call, Contracts
+from lockstep.core.document import InvalidDocument
+from lockstep.core.errors import Finding, Refused
+from lockstep.core.names import ComponentName
+from lockstep.core.source import component_path, load_bundle, load_components
+from lockstep.core.tree import Tree
+
+Read = Callable[[Sequence[str]], Mapping[str, bytes]]
+RULE = "contract/text"
+_LONG, _LONG_NAME = 1000, 255  # characters of a path, bytes of a name
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a bundle promises and needs.
+
+    Args:
+        entry: The component that takes outside traffic.
+        components: Every component, by name.
+        contracts: Contracts and use files that could be read.
+        problems: Why others could not, and calls that lead nowhere; sorted.
+    """
+
+    entry: ComponentName
+    components: Mapping[ComponentName, Component]
+    contracts: Contracts
+    problems: tuple[Finding, ...]
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Who calls whom, sorted; both ends are components."""
+        return tuple(
+            (name, callee)
+            for name, component in sorted(self.components.items())
+            for callee in sorted(component.calls)
+            if callee in self.components
+        )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of every file that was read, sorted."""
+        known = (*self.contracts.promised.values(), *self.contracts.uses.values())
+        return tuple(sorted({path for contract in known for path in contract.files}))
+
+
+def gather(tree: Tree) -> Gathered:
+    """The contracts and use files of a tree.
+
+    Raises:
+        Refused, InvalidDocument: lockstep.yaml is not valid.
+    """
+    bundle = load_bundle(tree)
+    try:
+        components = load_components(tree)
+    except Refused as error:
+        return Gathered(bundle.entry, {}, Contracts({}, {}), error.findings)
+    problems = list(call_findings(bundle.entry, components))
+    promised: dict[ComponentName, Contract] = {}
+    uses: dict[Call, Contract] = {}
+    for name, component in sorted(components.items()):
+        for callee, path in ((None, component.contract), *sorted(component.calls.items())):
+            own = component_path(name, path)
+            found = _contract(tree, own, name)
+            if not isinstance(found, Contract):
+                problems += found
+            elif callee is None:
+                promised[name] = found
+            else:
+                uses[name, callee] = found
+    return Gathered(bundle.entry, components, Contracts(promised, uses), tuple(sorted(set(problems))))
+
+
+def _contract(tree: Tree, path: str, name: ComponentName) -> Contract | list[Finding]:
+    entry = tree.look([path]).get(path)
+    if entry is None:
+        what = f"components/{name}/component.yaml names it, and it is not there"
+        return [Finding(RULE, path, what, f"create {path} and git add it, or correct the path", name)]
+    if entry.mode not in {"100644", "100755"}:
+        return [Finding(RULE, path, "it is no file", "put the file itself there", name)]
+    return contract_at(tree.read, path, name)
+
+
+def contract_at(read: Read, path: str, name: str = "") -> Contract | list[Finding]:
+    """The contract in a file that is there; if it cannot be read, everything that is wrong with it.
+
+    Args:
+        read: Gives the bytes of files by their paths; absent ones are left out.
+        path: The contract's own file.
+        name: The component that the findings are about.
+    """
+    files = dict(read([path]))
+    waiting = [path]
+    problems: list[Finding] = []
+    for here in waiting:
+        try:
+            others = [one for one in referenced(files[here], here) if one not in files and _is_name(one)]
+        except InvalidDocument as error:
+            problems.append(Finding(RULE, error.where, error.what, error.fix, name))
+            continue
+        files |= read(others)
+        waiting += [other for other in others if other in files]
+    if problems:
+        return problems
+    try:
+        return parse_contract(files, path)
+    except InvalidDocument as error:
+        return [Finding(RULE, error.where, error.what, error.fix, name)]
+    except Refused as error:
+        return list(_named(error.findings, name))
+
+
+def _is_name(path: str) -> bool:
+    """Whether a file can have that path: what no file system and no Git tree takes is not asked for."""
+    is_text = not any(ord(char) < ord(" ") or "\ud800" <= char <= "\udfff" for char in path)
+    return is_text and len(path) < _LONG and all(len(part.encode()) <= _LONG_NAME for part in path.split("/"))
+
+
+def _named(findings: Sequence[Finding], name: str) -> Iterator[Finding]:
+    return (Finding(one.rule, one.where, one.what, one.fix, name) for one in findings)
