@@ -11,7 +11,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,9 @@ def _theirs(answer: dict[str, Any]) -> tuple[Said, ...]:
 def _ours(folder: Path, example: Example) -> tuple[tuple[Said, ...], str]:
     try:
         provider, needed = contract_at(folder, example.revision), contract_at(folder, example.base)
-        found = satisfies(provider, needed, today=date.today().isoformat())  # oasdiff asks the clock for sunsets
+        found = satisfies(
+            provider, needed, today=datetime.now(tz=UTC).date().isoformat()
+        )  # oasdiff asks the clock for sunsets
     except Exception as error:  # noqa: BLE001 - one example over which it falls is a finding, not the end
         return (), f"{type(error).__name__}: {error}"
     return tuple(Said(one.operation, one.rule, one.level.value, one.what) for one in found), ""

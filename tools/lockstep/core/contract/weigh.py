@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.core.contract.contract import Contract
-from lockstep.core.contract.references import NAMED
 from lockstep.core.contract.edges import Edge, EdgeState, releveled
 from lockstep.core.contract.finding import ContractFinding, Level
+from lockstep.core.contract.references import NAMED
 from lockstep.core.contract.reindex import Reindex
 from lockstep.core.contract.satisfies import satisfies
 from lockstep.core.errors import Finding, Refused
