@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, Node
@@ -45,9 +45,10 @@ class Reader:
 
     def mapping(self, node: Node | None) -> Node | None:
         """The mapping that a node is or leads to; None if there is none."""
-        if node is None or node.value is None or (found := self.resolve(node)) is None:
+        if node is None or node.value is None:
             return None
-        if isinstance(found.value, dict):
+        found = self.resolve(node) if isinstance(node.value, dict) and "$ref" in node.value else node
+        if found is None or isinstance(found.value, dict):
             return found
         self.note(found, "a mapping")
         return None
@@ -76,22 +77,20 @@ class Reader:
         yield from (item for _, item in node.items())
 
     def text(self, node: Node, key: str) -> str:
-        """The text of a field; empty if there is none."""
+        """The text of a field of a mapping; empty if there is none."""
         return str(self._typed(node, key, str, "text") or "")
 
     def flag(self, node: Node, key: str) -> bool | None:
-        """Whether a field is true; None if it is not there."""
+        """Whether a field of a mapping is true; None if it is not there."""
         found = self._typed(node, key, bool, "true or false")
         return found if isinstance(found, bool) else None
 
     def _typed(self, node: Node, key: str, kind: type, expected: str) -> Any:
-        found = node.get(key)
-        if found is None or found.value is None:
-            return None
-        if not isinstance(found.value, kind):
-            self.note(found, expected)
-            return None
-        return found.value
+        value = node.value.get(key)
+        if value is None or isinstance(value, kind):
+            return value
+        self.note(Node(value, node.file, (*node.pointer, key)), expected)
+        return None
 
 
 @dataclass(frozen=True)
@@ -120,12 +119,20 @@ class Case:
         provider: Reads the provider's side.
         needed: Reads the other.
         operation: Method and path; empty for what belongs to no single one.
+        schemes: Security schemes of the provider that are needed under another name, to that name.
+        seen: Callbacks that were judged.
     """
 
     judge: Judge
     provider: Reader
     needed: Reader
     operation: str = ""
+    schemes: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[str, Pointer, str, Pointer]] = field(default_factory=set)
+
+    def of(self, operation: str) -> Case:
+        """The same for one operation."""
+        return replace(self, operation=operation)
 
     @property
     def is_edge(self) -> bool:

@@ -6,7 +6,7 @@ from lockstep.core.contract.case import Case, Pair
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.media import one_media_type
 from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
-from lockstep.core.contract.serialization import is_primitive, written
+from lockstep.core.contract.serialization import both_written
 from lockstep.core.contract.unjudged import HEADER, unjudged
 
 
@@ -40,9 +40,7 @@ def _one_header(case: Case, name: str, pair: Pair) -> None:
     spot = Spot(case.operation, Direction.RESPONSE, Part.HEADER, name)
     if one_media_type(case, spot, pair, "response-header-serialization-changed"):
         return
-    is_plain = is_primitive(case.provider, pair.provider) and is_primitive(case.needed, pair.needed)
-    old = written(case.needed, pair.needed, "header", is_plain=is_plain)
-    new = written(case.provider, pair.provider, "header", is_plain=is_plain)
+    old, new = both_written(case, pair, "header")
     if old != new:
         what = f"{name} was written as {old} and is written as {new}"
         case.add("response-header-serialization-changed", what, pair.below("explode"), old=old, new=new)

@@ -57,7 +57,10 @@ def is_promised(node: Node) -> bool:
 
 
 def stability_findings(case: Case, pair: Pair) -> None:
-    """Notes levels that are none, and a level that went up or down."""
+    """Notes levels that are none, and a level that went up or down. Whoever calls an operation says none."""
+    values = [node.value.get(STABILITY) for node in (pair.needed, pair.provider)]
+    if case.is_edge or values[0] == values[1]:
+        return
     for node in (pair.needed, pair.provider):
         invalid_stability(case, node, pair)
     old, new = stability_of(pair.needed), stability_of(pair.provider)
@@ -96,69 +99,98 @@ def _no_date(case: Case, rule: str, node: Node, pair: Pair) -> None:
     case.add(rule, what, pair.below(SUNSET), old=node.value, new=node.value)
 
 
-def deprecation_findings(case: Case, pair: Pair) -> None:
-    """Notes what changed about an operation's deprecation."""
-    name = case.operation
-    was = bool(case.needed.flag(pair.needed, "deprecated"))
-    now = bool(case.provider.flag(pair.provider, "deprecated"))
-    sunset, at = sunset_of(pair.provider), pair.below("deprecated")
-    if was and not now:
-        case.add("endpoint-reactivated", f"{name} is not deprecated any more", at)
-    elif now and not was:
-        if sunset.node is None:
-            case.add("endpoint-deprecated", f"{name} is deprecated", at)
-        elif sunset.day is None:
-            _no_date(case, "api-deprecated-sunset-parse", sunset.node, pair)
-        elif case.is_past(sunset.day):
-            what = f"{name} is deprecated until {sunset.day}, which is past"
-            case.add("api-sunset-date-too-small", what, pair.below(SUNSET), new=sunset.day)
-        else:
-            case.add("endpoint-deprecated-with-sunset", f"{name} is deprecated until {sunset.day}", at)
-    if now:
-        _sunset_changed(case, pair, name, _OPERATION_RULES)
+@dataclass(frozen=True)
+class Deprecating:
+    """The rules about the deprecation of one kind of thing.
+
+    Args:
+        off: It is not deprecated any more.
+        on: It is deprecated.
+        until: It is, until a day.
+        parse: The day is none.
+        past: The day is over.
+        deleted: It stays deprecated and has no day any more.
+        parse_change: It stays deprecated, and a day of it is none.
+        nearer: The day came nearer and is over.
+    """
+
+    off: str
+    on: str
+    until: str
+    parse: str
+    past: str
+    deleted: str
+    parse_change: str
+    nearer: str
 
 
-# What is no date, a date that is gone, and one that came too near.
-_OPERATION_RULES = ("api-path-sunset-parse", "sunset-deleted", "api-sunset-date-changed-too-small")
-_PARAMETER_RULES = tuple(
-    f"request-parameter-{rule}" for rule in ("sunset-parse", "sunset-deleted", "sunset-date-changed-too-small")
+_OPERATION = Deprecating(
+    "endpoint-reactivated",
+    "endpoint-deprecated",
+    "endpoint-deprecated-with-sunset",
+    "api-deprecated-sunset-parse",
+    "api-sunset-date-too-small",
+    "sunset-deleted",
+    "api-path-sunset-parse",
+    "api-sunset-date-changed-too-small",
+)
+_PARAMETER = Deprecating(
+    "request-parameter-reactivated",
+    "request-parameter-deprecated",
+    "request-parameter-deprecated",
+    "request-parameter-sunset-parse",
+    "request-parameter-sunset-date-too-small",
+    "request-parameter-sunset-deleted",
+    "request-parameter-sunset-parse",
+    "request-parameter-sunset-date-changed-too-small",
 )
 
 
-def _sunset_changed(case: Case, pair: Pair, name: str, rules: tuple[str, ...]) -> None:
-    """Notes a date of what stays deprecated that went away, or came nearer and is past."""
-    old, new, at = sunset_of(pair.needed), sunset_of(pair.provider), pair.below(SUNSET)
-    parse, deleted, too_small = rules
-    if old.node is None:
-        return
-    if new.node is None:
-        case.add(deleted, f"{name} stays deprecated and lost its date", at, old=old.node.value)
-    elif old.node.value == new.node.value:
-        return
-    elif new.day is None or old.day is None:
-        _no_date(case, parse, new.node if new.day is None else old.node, pair)
-    elif old.day > new.day and case.is_past(new.day):
-        what = f"{name} was promised until {old.day}, now until {new.day}, which is past"
-        case.add(too_small, what, at, old=old.day, new=new.day)
+def deprecation_findings(case: Case, pair: Pair) -> None:
+    """Notes what changed about an operation's deprecation."""
+    _deprecation(case, pair, case.operation, _OPERATION)
 
 
 def parameter_deprecation_findings(case: Case, pair: Pair, name: str) -> None:
     """Notes what changed about a parameter's deprecation."""
+    _deprecation(case, pair, name, _PARAMETER)
+
+
+def _deprecation(case: Case, pair: Pair, name: str, rules: Deprecating) -> None:
     was = bool(case.needed.flag(pair.needed, "deprecated"))
     now = bool(case.provider.flag(pair.provider, "deprecated"))
     sunset, at = sunset_of(pair.provider), pair.below("deprecated")
-    if was and not now:
-        case.add("request-parameter-reactivated", f"{name} is not deprecated any more", at)
+    if was and not now and not case.is_edge:
+        case.add(rules.off, f"{name} is not deprecated any more", at)
     elif now and not was:
-        if sunset.node is not None and sunset.day is None:
-            _no_date(case, "request-parameter-sunset-parse", sunset.node, pair)
-        elif sunset.day and case.is_past(sunset.day):
+        # A caller says nothing about deprecation, and what is there serves it, whatever the day.
+        if sunset.node is None or (case.is_edge and sunset.day is None):
+            case.add(rules.on, f"{name} is deprecated", at)
+        elif sunset.day is None:
+            _no_date(case, rules.parse, sunset.node, pair)
+        elif case.is_past(sunset.day) and not case.is_edge:
             what = f"{name} is deprecated until {sunset.day}, which is past"
-            case.add("request-parameter-sunset-date-too-small", what, pair.below(SUNSET), new=sunset.day)
+            case.add(rules.past, what, pair.below(SUNSET), new=sunset.day)
         else:
-            case.add("request-parameter-deprecated", f"{name} is deprecated", at)
-    if now:
-        _sunset_changed(case, pair, name, _PARAMETER_RULES)
+            case.add(rules.until, f"{name} is deprecated until {sunset.day}", at)
+    if now and not case.is_edge:
+        _sunset_changed(case, pair, name, rules)
+
+
+def _sunset_changed(case: Case, pair: Pair, name: str, rules: Deprecating) -> None:
+    """Notes a date of what stays deprecated that went away, or came nearer and is past."""
+    old, new, at = sunset_of(pair.needed), sunset_of(pair.provider), pair.below(SUNSET)
+    if old.node is None:
+        return
+    if new.node is None:
+        case.add(rules.deleted, f"{name} stays deprecated and lost its date", at, old=old.node.value)
+    elif old.node.value == new.node.value:
+        return
+    elif new.day is None or old.day is None:
+        _no_date(case, rules.parse_change, new.node if new.day is None else old.node, pair)
+    elif old.day > new.day and case.is_past(new.day):
+        what = f"{name} was promised until {old.day}, now until {new.day}, which is past"
+        case.add(rules.nearer, what, at, old=old.day, new=new.day)
 
 
 def removed_parameter(case: Case, pair: Pair, name: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lockstep.core.contract.case import Case, Pair
 from lockstep.core.contract.contract import Node
-from lockstep.core.contract.encodings import encoding_findings
+from lockstep.core.contract.encodings import encoding_findings, has_fields
 from lockstep.core.contract.schemas import Direction, Spot, schema_findings
 from lockstep.core.contract.unjudged import MEDIA_TYPE, unjudged
+
+# Keywords that are told to people and tools only (JSON Schema 2020-12 validation, section 9; OpenAPI 3.1.1, 4.8.24).
+_NOTES = {"title", "description", "default", "deprecated", "example", "examples", "externalDocs", "xml", "$comment"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def _sent(case: Case, spot: Spot, at: Pair, both: tuple[Types, Types]) -> None:
         else:
             met.add(found)
             carried(case, _named(spot, name), Pair(ours[found][1], node))
+            if has_fields(kind.kind, kind.subtype):
+                encoding_findings(case, _named(spot, name), Pair(ours[found][1], node))
     for kind, (name, node) in ours.items():
         if kind not in met:
             what = f"{spot.name} may be sent as {name} too"
@@ -171,8 +177,12 @@ def carried(case: Case, spot: Spot, pair: Pair) -> None:
     """Notes what is found about what one media type carries."""
     _one_schema(case, spot, pair, "schema")
     _one_schema(case, spot, pair, "itemSchema")
-    encoding_findings(case, spot, pair)
     unjudged(case, pair, MEDIA_TYPE)
+
+
+def says_nothing(schema: Any) -> bool:
+    """Whether a schema takes every value."""
+    return schema is True or (isinstance(schema, dict) and all(key in _NOTES or key.startswith("x-") for key in schema))
 
 
 def _one_schema(case: Case, spot: Spot, pair: Pair, key: str) -> None:
@@ -181,7 +191,13 @@ def _one_schema(case: Case, spot: Spot, pair: Pair, key: str) -> None:
         schema_findings(case.judge, spot, ours, theirs)
         return
     one = ours or theirs
-    if one is None or (key == "schema" and one.value in (True, {})):
+    if one is None or (key == "schema" and says_nothing(one.value)):
+        return
+    if ours is not None and ours.value is False:
+        rule = f"{spot.direction}-body-schema-became-false"
+        case.add(
+            rule, f"{spot.name} has the schema `false`: nothing is right there", Pair(ours, pair.needed), new=False
+        )
         return
     words = "item-schema" if key == "itemSchema" else "schema"
     side = "request" if spot.direction is Direction.REQUEST else "response"

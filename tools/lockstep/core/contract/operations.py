@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-
 from lockstep.core.contract.bodies import body_findings
 from lockstep.core.contract.case import Case, Pair, Reader, malformed_findings
 from lockstep.core.contract.contract import Contract, Node
@@ -16,21 +13,32 @@ from lockstep.core.contract.lifecycle import (
     removed_operation,
     stability_findings,
 )
-from lockstep.core.contract.parameters import Hosted, parameter_findings
+from lockstep.core.contract.parameters import parameter_findings
+from lockstep.core.contract.paths import (
+    Hosted,
+    operations_in,
+    path_items,
+    prefixes_of,
+    routes,
+    server_findings,
+)
 from lockstep.core.contract.responses import response_findings
+from lockstep.core.contract.schemes import scheme_findings, scheme_names
 from lockstep.core.contract.security import security_findings
 from lockstep.core.contract.unjudged import METHODS, OPERATION, PATH_ITEM, ROOT, unjudged
-
-_VARIABLE = re.compile(r"\{[^{}]*?(\*?)\}")
+from lockstep.core.contract.webhooks import call_findings, callback_findings
 
 
 def operation_findings(judge: Judge) -> None:
     """Notes what is found about everything that is needed, schemas apart."""
     case = Case(judge, Reader(judge.provider), Reader(judge.needed))
     root = Pair(judge.provider.root, judge.needed.root)
-    if isinstance(root.provider.value, dict) and isinstance(root.needed.value, dict):
-        _paths(case, root)
-        unjudged(case, root, ROOT)
+    case.schemes.update(scheme_names(case, root))
+    _paths(case, root)
+    _webhooks(case, root)
+    scheme_findings(case, root)
+    _schemas_gone(case, root)
+    unjudged(case, root, ROOT)
     malformed_findings(case)
 
 
@@ -39,50 +47,45 @@ def operations_of(contract: Contract) -> dict[str, Node]:
     reader = Reader(contract)
     return {
         f"{method.upper()} {path}": hosted.node
-        for path, item in reader.patterned(contract.root.get("paths")).items()
-        for method, hosted in _operations(reader, path, item)
+        for path, item in path_items(reader, contract.root.get("paths")).items()
+        for method, hosted in operations_in(reader, path, item)
     }
-
-
-def _operations(reader: Reader, path: str, item: Node) -> Iterator[tuple[str, Hosted]]:
-    for method in METHODS:
-        if (node := reader.mapping(item.get(method))) is not None:
-            yield method, Hosted(path, item, node)
 
 
 def _paths(case: Case, root: Pair) -> None:
     """Notes what is found about every path."""
-    ours = case.provider.patterned(root.provider.get("paths"))
-    theirs = case.needed.patterned(root.needed.get("paths"))
-    at, names, met = root.below("paths"), _by_template(ours), set()
+    ours = path_items(case.provider, root.provider.get("paths"))
+    theirs = path_items(case.needed, root.needed.get("paths"))
+    before, after = _prefixes(case, root)
+    addresses, plain = routes(ours, after), routes(ours, "")
+    at, met, is_elsewhere = root.below("paths"), set(), False
     for path, item in theirs.items():
-        found = path if path in ours else names.get(template_of(path))
-        if found is None:
-            for method, hosted in _operations(case.needed, path, item):
-                _removed(_of(case, method, path), Pair(at.provider, hosted.node), is_path=True)
-        else:
+        found = addresses.find(before + path)
+        if found is None and (found := plain.find(path)) is not None:
+            is_elsewhere = True
+        if found is not None:
             met.add(found)
             _path(case, (found, ours[found]), (path, item))
-    for path, item in ours.items():
-        if path not in met:
-            for method, hosted in _operations(case.provider, path, item):
-                _added(_of(case, method, path), Pair(hosted.node, at.needed))
+        else:
+            for method, hosted in operations_in(case.needed, path, item):
+                _removed(_of(case, method, path), Pair(at.provider, hosted.node), is_path=True)
+    for path in (path for path in ours if path not in met):
+        for method, hosted in operations_in(case.provider, path, ours[path]):
+            _added(_of(case, method, path), Pair(hosted.node, at.needed))
+    if is_elsewhere or not theirs:
+        server_findings(case, root)
 
 
-def template_of(path: str) -> str:
-    """A path without the names of its variables: those are chosen by whoever writes it."""
-    return _VARIABLE.sub(r"{\1}", path)
-
-
-def _by_template(paths: Mapping[str, Node]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in sorted(paths):
-        found.setdefault(template_of(path), path)
-    return found
+def _prefixes(case: Case, root: Pair) -> tuple[str, str]:
+    """What needed and provided paths begin with, if each side's servers say one thing: `/v1`, as in `/v1/a`."""
+    theirs, ours = prefixes_of(case.needed, root.needed), prefixes_of(case.provider, root.provider)
+    if theirs is None or ours is None or len(theirs) != 1 or len(ours) != 1:
+        return ("", "")
+    return (theirs[0], ours[0])
 
 
 def _of(case: Case, method: str, path: str) -> Case:
-    return Case(case.judge, case.provider, case.needed, f"{method.upper()} {path}")
+    return case.of(f"{method.upper()} {path}")
 
 
 def _added(case: Case, at: Pair) -> None:
@@ -97,9 +100,10 @@ def _removed(case: Case, at: Pair, *, is_path: bool) -> None:
 
 
 def _path(case: Case, provider: tuple[str, Node], needed: tuple[str, Node]) -> None:
-    ours, theirs = dict(_operations(case.provider, *provider)), dict(_operations(case.needed, *needed))
+    ours, theirs = dict(operations_in(case.provider, *provider)), dict(operations_in(case.needed, *needed))
     at = Pair(provider[1], needed[1])
     unjudged(case, at, PATH_ITEM)
+    server_findings(case, at)
     for method in METHODS:
         here = _of(case, method, needed[0])
         if method in ours and method in theirs:
@@ -113,16 +117,25 @@ def _path(case: Case, provider: tuple[str, Node], needed: tuple[str, Node]) -> N
 def _operation(case: Case, provider: Hosted, needed: Hosted) -> None:
     """Notes what is found about an operation that both sides have."""
     pair = Pair(provider.node, needed.node)
-    stability_findings(case, pair)
-    if not case.is_edge and not is_promised(provider.node):
+    if not _told(case, pair):
         return
-    deprecation_findings(case, pair)
-    _names(case, pair)
     security_findings(case, pair)
     parameter_findings(case, provider, needed)
     body_findings(case, pair)
     response_findings(case, pair)
+    callback_findings(case, pair)
+    server_findings(case, pair)
     unjudged(case, pair, OPERATION)
+
+
+def _told(case: Case, pair: Pair) -> bool:
+    """Notes what is said about an operation; whether the rest of it is promised at all."""
+    stability_findings(case, pair)
+    if not case.is_edge and not is_promised(pair.provider):
+        return False
+    deprecation_findings(case, pair)
+    _names(case, pair)
+    return True
 
 
 def _names(case: Case, pair: Pair) -> None:
@@ -141,3 +154,36 @@ def _names(case: Case, pair: Pair) -> None:
 
 def _tags(reader: Reader, node: Node) -> set[str]:
     return {item.value for item in reader.listed(node.get("tags")) if isinstance(item.value, str)}
+
+
+def _webhooks(case: Case, root: Pair) -> None:
+    """Notes what is found about the calls that the provider makes by itself."""
+    ours = path_items(case.provider, root.provider.get("webhooks"))
+    theirs = path_items(case.needed, root.needed.get("webhooks"))
+    at = root.below("webhooks")
+    for name, item in theirs.items():
+        if name not in ours:
+            case.add("webhook-removed", f"the webhook `{name}` is not called any more", Pair(at.provider, item))
+            continue
+        was, now = dict(operations_in(case.needed, name, item)), dict(operations_in(case.provider, name, ours[name]))
+        unjudged(case, Pair(ours[name], item), PATH_ITEM)
+        for method in METHODS:
+            here = _of(case, method, f"webhook:{name}")
+            if method in was and method in now:
+                if _told(here, Pair(now[method].node, was[method].node)):
+                    call_findings(here, now[method], was[method])
+            elif method in was:
+                _removed(here, Pair(ours[name], was[method].node), is_path=False)
+            elif method in now:
+                _added(here, Pair(now[method].node, item))
+    for name in (name for name in ours if name not in theirs):
+        case.add("webhook-added", f"the webhook `{name}` is called too", Pair(ours[name], at.needed))
+
+
+def _schemas_gone(case: Case, root: Pair) -> None:
+    ours, theirs = root.provider.get("components", "schemas"), root.needed.get("components", "schemas")
+    names = {name for name, _ in ours.items()} if ours else set()
+    for name, node in theirs.items() if theirs and not case.is_edge else ():
+        if name not in names:
+            what = f"the schema `{name}` has no place of its own any more"
+            case.add("api-schema-removed", what, Pair(ours or root.provider, node))

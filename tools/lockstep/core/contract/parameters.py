@@ -9,29 +9,16 @@ from lockstep.core.contract.case import Case, Pair, Reader
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.lifecycle import parameter_deprecation_findings, removed_parameter
 from lockstep.core.contract.media import one_media_type
+from lockstep.core.contract.paths import Hosted
 from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
-from lockstep.core.contract.serialization import explodes, is_primitive, serialization_findings
+from lockstep.core.contract.serialization import explodes, serialization_findings
+from lockstep.core.contract.unjudged import PARAMETER, unjudged
 
 PLACES = ("path", "query", "header", "cookie")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _ANY_TEXT = {"type", "description", "title", "example", "examples", "deprecated"}
 _TEXT = (None, "string", ["string"])
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Hosted:
-    """An operation and where it stands.
-
-    Args:
-        path: The path, as it is written on this side.
-        item: Its path item.
-        node: The operation.
-    """
-
-    path: str
-    item: Node
-    node: Node
 
 
 @dataclass(frozen=True)
@@ -62,6 +49,7 @@ def parameter_findings(case: Case, provider: Hosted, needed: Hosted) -> None:
     """Notes what is found about every parameter of an operation."""
     ours, theirs = parameters_of(case.provider, provider), parameters_of(case.needed, needed)
     ours, theirs = _matched(case.provider, ours, theirs), _matched(case.needed, theirs, ours)
+    ours, theirs = _by_name(ours, theirs), _by_name(theirs, ours)
     for key, theirs_one in theirs.items():
         if key in ours:
             _one_parameter(case, ours[key], theirs_one)
@@ -115,6 +103,15 @@ def _matched(reader: Reader, mine: dict[Key, Parameter], others: dict[Key, Param
     return found
 
 
+def _by_name(mine: dict[Key, Parameter], others: dict[Key, Parameter]) -> dict[Key, Parameter]:
+    """These parameters; one that this side's path lacks is the one that the other side calls so."""
+    names = {one.name: key for key, one in others.items() if _is_variable(key) and key not in mine}
+    return {
+        names.get(one.name, key) if one.place == "path" and not _is_variable(key) else key: one
+        for key, one in mine.items()
+    }
+
+
 def _parts(reader: Reader, one: Parameter) -> dict[Key, Parameter]:
     if one.place not in ("query", "cookie") or not explodes(reader, one.node, one.place):
         return {}
@@ -159,12 +156,12 @@ def _one_parameter(case: Case, ours: Parameter, theirs: Parameter) -> None:
         at = pair.below("required")
         case.add(f"request-parameter-became-{rule}", what, at, old=theirs.is_required, new=ours.is_required)
     parameter_deprecation_findings(case, pair, str(ours))
+    unjudged(case, pair, PARAMETER)
     spot = _spot(case, theirs)
     if ours.schema or theirs.schema:
         _schemas(case, spot, pair, (ours.schema or ours.node.get("schema"), theirs.schema or theirs.node.get("schema")))
         return
-    is_plain = is_primitive(case.provider, ours.node) and is_primitive(case.needed, theirs.node)
-    serialization_findings(case, pair, str(theirs), (ours.place, is_plain))
+    serialization_findings(case, pair, str(theirs), ours.place)
     if not one_media_type(case, spot, pair, "request-parameter-serialization-changed"):
         _schemas(case, spot, pair, (ours.node.get("schema"), theirs.node.get("schema")))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lockstep.core.contract.case import Case, Pair, Reader
@@ -27,6 +28,10 @@ class Alternative:
         """Whether whoever shows all of the other is let in by this."""
         scopes = dict(shown.schemes)
         return all(name in scopes and set(needed) <= set(scopes[name]) for name, needed in self.schemes)
+
+    def named(self, names: Mapping[str, str]) -> Alternative:
+        """The same with other names for some of its schemes."""
+        return Alternative(tuple(sorted((names.get(name, name), scopes) for name, scopes in self.schemes)))
 
     def __str__(self) -> str:
         if not self.schemes:
@@ -60,7 +65,7 @@ def _scopes(reader: Reader, node: Node) -> tuple[str, ...]:
 
 def security_findings(case: Case, pair: Pair) -> None:
     """Notes what is found about who is let in to an operation."""
-    ours = security_of(case.provider, pair.provider)
+    ours = tuple(one.named(case.schemes) for one in security_of(case.provider, pair.provider))
     theirs, at = security_of(case.needed, pair.needed), _at(case, pair)
     if (ANYBODY in ours) != (ANYBODY in theirs):
         if ANYBODY in theirs:

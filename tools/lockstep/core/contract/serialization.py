@@ -31,26 +31,32 @@ def is_primitive(reader: Reader, node: Node) -> bool:
     return bool(kinds) and all(isinstance(one, str) and one in _PLAIN for one in kinds)
 
 
-def written(reader: Reader, node: Node, place: str, *, is_plain: bool) -> str:
-    """How a value is written, in words that are equal where the bytes are."""
+def _written(reader: Reader, node: Node, place: str, *, is_plain: bool) -> str:
     style, exploded = style_of(reader, node, place), explodes(reader, node, place)
     if is_plain:
         return "form" if style in _AS_NAME_AND_VALUE else style
     return f"{style}, exploded" if exploded else style
 
 
-def serialization_findings(case: Case, pair: Pair, name: str, how: tuple[str, bool]) -> None:
-    """Notes a parameter that is written in another way.
+def how_written(reader: Reader, node: Node, place: str) -> str:
+    """How a list or an object is written, in words that are equal where the bytes are."""
+    return _written(reader, node, place, is_plain=False)
 
-    Args:
-        case: The operation.
-        pair: The parameter.
-        name: The parameter in words.
-        how: Where it stands, and whether its value is neither list nor object on both sides.
-    """
-    place, is_plain = how
-    old = written(case.needed, pair.needed, place, is_plain=is_plain)
-    new = written(case.provider, pair.provider, place, is_plain=is_plain)
+
+def both_written(case: Case, pair: Pair, place: str) -> tuple[str, str]:
+    """How a value is written where it is needed and by the provider, in words that are equal where the bytes are."""
+    if not any("style" in node.value or "explode" in node.value for node in (pair.provider, pair.needed)):
+        return "", ""
+    is_plain = is_primitive(case.provider, pair.provider) and is_primitive(case.needed, pair.needed)
+    return (
+        _written(case.needed, pair.needed, place, is_plain=is_plain),
+        _written(case.provider, pair.provider, place, is_plain=is_plain),
+    )
+
+
+def serialization_findings(case: Case, pair: Pair, name: str, place: str) -> None:
+    """Notes a parameter that is written in another way."""
+    old, new = both_written(case, pair, place)
     if old != new:
         what = f"{name} is written as {old}; the provider reads {new}"
         case.add("request-parameter-serialization-changed", what, pair.below("style"), old=old, new=new)

@@ -10,7 +10,6 @@ _WORDS = {"summary", "description", "externalDocs", "example", "examples", "tags
 ROOT = _WORDS | {
     "openapi",
     "info",
-    "jsonSchemaDialect",
     "paths",
     "webhooks",
     "components",
@@ -49,6 +48,9 @@ BODY = _WORDS | {"content", "required"}
 MEDIA_TYPE = _WORDS | {"schema", "itemSchema", "encoding"}
 RESPONSE = _WORDS | {"content", "headers"}
 HEADER = PARAMETER
+SCHEME = _WORDS | {"type", "name", "in", "scheme", "bearerFormat", "openIdConnectUrl", "flows"}
+ENCODING = {"contentType", "style", "explode"}
+FLOW = {"authorizationUrl", "tokenUrl", "refreshUrl", "scopes"}
 # Hints for people and tools, which change nothing that is sent: told, but no reason for a doubt.
 _HINTS = {"links"}
 _OURS = "x-lockstep"  # judged by its own rules
