@@ -159,20 +159,34 @@ class Case:
 
 
 def malformed_findings(case: Case) -> None:
-    """Notes every place that could not be read; what is equally malformed on both sides is told as INFO, once."""
+    """Notes every place that could not be read, once; what is equally malformed on both sides is told as INFO."""
     ours, theirs = _by_value(case.provider), _by_value(case.needed)
     root = Pair(case.judge.provider.root, case.judge.needed.root)
     for node, expected in case.provider.wrong.values():
-        other = theirs.get((expected, said(node.value)))
+        other = theirs.get((expected, said(node.value))) or _equal(case.needed.contract, node)
         _malformed(case, Pair(node, other or root.needed), expected, is_same=other is not None)
     for node, expected in case.needed.wrong.values():
         if (expected, said(node.value)) not in ours:
-            _malformed(case, Pair(root.provider, node), expected, is_same=False)
+            equal = _equal(case.provider.contract, node)
+            _malformed(case, Pair(equal or root.provider, node), expected, is_same=equal is not None)
 
 
 def _by_value(reader: Reader) -> dict[tuple[str, str], Node]:
     """What is malformed by what it is: elsewhere in the other file it may be the same."""
     return {(expected, said(node.value)): node for node, expected in reader.wrong.values()}
+
+
+def _equal(contract: Contract, node: Node) -> Node | None:
+    """The same place of another contract, if the same stands there and nobody came to read it."""
+    value = contract.root.value
+    for key in node.pointer:
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return Node(value, contract.path, node.pointer) if value == node.value else None
 
 
 def _malformed(case: Case, at: Pair, expected: str, *, is_same: bool) -> None:

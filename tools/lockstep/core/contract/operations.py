@@ -12,6 +12,7 @@ from lockstep.core.contract.lifecycle import (
     is_promised,
     removed_operation,
     stability_findings,
+    stability_of,
 )
 from lockstep.core.contract.parameters import parameter_findings
 from lockstep.core.contract.paths import (
@@ -133,7 +134,8 @@ def _told(case: Case, pair: Pair) -> bool:
     stability_findings(case, pair)
     if not case.is_edge and not is_promised(pair.provider):
         return False
-    deprecation_findings(case, pair)
+    if stability_of(pair.provider) is not None:
+        deprecation_findings(case, pair)
     _names(case, pair)
     return True
 

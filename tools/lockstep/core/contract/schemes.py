@@ -65,12 +65,12 @@ def scheme_findings(case: Case, root: Pair) -> None:
 
 
 def _one_scheme(case: Case, name: str, pair: Pair) -> None:
-    _flows(case, name, pair)
     old, new = case.needed.text(pair.needed, "type"), case.provider.text(pair.provider, "type")
     if old != new:
         what = f"`{name}` was {old} and is {new}"
         case.add("api-security-component-type-changed", what, pair.below("type"), old=old, new=new)
         return
+    _flows(case, name, pair)
     for key, rule in _WIRE:
         old, new = case.needed.text(pair.needed, key), case.provider.text(pair.provider, key)
         if old != new and not _is_same(key, old, new):

@@ -53,6 +53,7 @@ ENCODING = {"contentType", "style", "explode"}
 FLOW = {"authorizationUrl", "tokenUrl", "refreshUrl", "scopes"}
 # Hints for people and tools, which change nothing that is sent: told, but no reason for a doubt.
 _HINTS = {"links"}
+_DIALECTS = ("/draft/2020-12/schema", "/oas/3.1/dialect/base")  # how the addresses of those that are read end
 _OURS = "x-lockstep"  # judged by its own rules
 
 
@@ -65,9 +66,14 @@ def unjudged(case: Case, pair: Pair, known: set[str]) -> None:
     ours, theirs = pair.provider.value, pair.needed.value
     for key in sorted((ours.keys() | theirs.keys()) - known):
         old, new = theirs.get(key), ours.get(key)
-        if old == new or key == _OURS:
+        if old == new or key == _OURS or (key == "jsonSchemaDialect" and _is_read(old) and _is_read(new)):
             continue
         is_harmless = old is None or key.startswith("x-") or key in _HINTS
         what = f"`{key}` differs, and is not judged"
         level = Level.INFO if is_harmless else Level.WARN
         case.add_as(level, "not-judged", what, pair.below(key), (old, new))
+
+
+def _is_read(dialect: object) -> bool:
+    """Whether schemas of a dialect are read as what they are."""
+    return dialect is None or (isinstance(dialect, str) and dialect.removesuffix("#").endswith(_DIALECTS))
