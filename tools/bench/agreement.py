@@ -195,9 +195,7 @@ def _ours(folder: Path, example: Example) -> tuple[tuple[Said, ...], str]:
     try:
         # oasdiff asks the clock for sunsets
         provider, needed = contract_at(folder, example.revision), contract_at(folder, example.base)
-        found = satisfies(
-            provider, needed, today=datetime.now(tz=UTC).date().isoformat()
-        )
+        found = satisfies(provider, needed, today=datetime.now(tz=UTC).date().isoformat())
     except Exception as error:  # noqa: BLE001 - one example over which it falls is a finding, not the end
         return (), f"{type(error).__name__}: {error}"
     return tuple(Said(one.operation, one.rule, one.level.value, one.what) for one in found), ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, ContractKind, Node
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Draft, Judge, said
-from lockstep.core.contract.schema.change import Change, level_of
+from lockstep.core.contract.schema.change import Change, Effect, level_of
 from lockstep.core.contract.schema.proof import Prover, Reason, Step
 from lockstep.core.contract.schema.same import Same
 from lockstep.core.contract.schema.structure import Two
@@ -89,11 +89,12 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
     root = schemas.walk.place(needed, provider)
     for place, change in schemas.walk.changes(needed, provider):
         level = level_of(change.effect, is_request=spot.is_request)
+        rule = _word(spot, change)
         if level.is_breaking and not change.is_kept:
             if not reasons or _is_shown(schemas, place):
                 continue
             is_told = True
-        judge.add(_draft(spot, _way(root, place), change, level))
+        judge.add(_draft(spot, _way(root, place), replace(change, rule=rule), level))
     if reasons and not is_told:
         judge.add(_undecided(spot, reasons[0], provider, needed))
 
@@ -166,6 +167,13 @@ def _undecided(spot: Spot, reason: Reason, provider: Node, needed: Node) -> Draf
         provider=here if spot.is_request else provider,
         needed=needed if spot.is_request else here,
     )
+
+
+def _word(spot: Spot, change: Change) -> str:
+    """The rule's word in this direction: a change of type has another one where it breaks."""
+    if spot.is_request and change.rule == "type-specialized" and change.effect is Effect.NARROWS:
+        return "type-changed"
+    return change.rule
 
 
 def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:

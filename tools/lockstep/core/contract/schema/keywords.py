@@ -7,6 +7,7 @@ from typing import Any
 
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.scalars import ANYTHING
 from lockstep.core.contract.schema.values import canonical, distinct, fraction
 from lockstep.core.contract.schema.view import View
 
@@ -25,7 +26,6 @@ _BOUNDS = (
     ("maxContains", "max-contains", False, None),
     ("minContains", "min-contains", True, None),
 )
-_ANYTHING = {".*", "^.*$", "", ".*$", "^.*"}
 _CONTAINED = {("int32", "int64"), ("int32", "bigint"), ("int64", "bigint"), ("float", "double")}
 
 
@@ -180,7 +180,7 @@ def _pattern(old: View, new: View) -> Iterator[Change]:
         action, effect = "added", Effect.NARROWS
     elif after is None:
         action, effect = "removed", Effect.WIDENS
-    elif after in _ANYTHING:
+    elif after in ANYTHING:
         action, effect = "generalized", Effect.WIDENS
     else:
         action, effect = "changed", Effect.UNKNOWN

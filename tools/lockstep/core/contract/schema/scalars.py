@@ -10,6 +10,7 @@ from lockstep.core.contract.schema.sender import Sender
 from lockstep.core.contract.schema.values import fraction
 from lockstep.core.contract.schema.view import View
 
+ANYTHING = {"", ".*", "^.*$", ".*$", "^.*"}  # patterns that any text matches: they are searched for, not anchored
 _CONTAINED = {("int32", "int64"), ("int32", "bigint"), ("int64", "bigint"), ("float", "double")}
 
 
@@ -24,7 +25,8 @@ def of_scalars(sender: Sender, reader: View) -> Iterator[tuple[str, list[Any] | 
         for keyword in ("minLength", "maxLength"):
             if keyword in reader.data and not is_within(sender, keyword, fraction(reader.data[keyword])):
                 yield keyword, None
-        if "pattern" in reader.data and reader.data["pattern"] not in set(sender.said("pattern")):
+        pattern = reader.data.get("pattern", "")
+        if pattern not in ANYTHING and pattern not in set(sender.said("pattern")):
             yield "pattern", None
     if "format" in reader.data and not _has_format(sender, reader.data["format"]):
         yield "format", None

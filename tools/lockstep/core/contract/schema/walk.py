@@ -10,6 +10,7 @@ from lockstep.core.contract.schema.change import Change
 from lockstep.core.contract.schema.keywords import keyword_changes
 from lockstep.core.contract.schema.properties import property_changes
 from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, structure_changes
+from lockstep.core.contract.schema.transitions import transition, unexplained
 from lockstep.core.contract.schema.view import Key, are_alike, references
 
 Place = tuple[Key, Key]
@@ -71,6 +72,9 @@ class Walk:
                     *property_changes(self.two, one, other, is_request=self.is_request),
                     *discriminator_changes(one, other),
                 ]
+                found = transition(self.two, one, other)
+                if found is not None:
+                    changes = [*found.changes, *unexplained(changes, found)]
                 self.found[place] = Found(tuple(changes), tuple(Below(*item) for item in below(self.two, one, other)))
         return self.found[place]
 
