@@ -21,14 +21,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from lockstep.truth.messages import Exchange, Message
 from lockstep.truth.serving import Questions, Trial, try_contract
+from lockstep.truth.using import Use, read_use
 
 COMPONENTS = Path(__file__).parent
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
@@ -110,6 +112,7 @@ class World:
     def __init__(self) -> None:
         self.hosts: dict[str, Handler] = {}
         self.seen: list[tuple[str, str, str, bytes]] = []
+        self.exchanges: list[tuple[str, Exchange]] = []  # of the whole module, by the component that was asked
         world = self
 
         class Proxy(BaseHTTPRequestHandler):
@@ -124,6 +127,10 @@ class World:
                 status, content, *more = (
                     handler(self.command, target.path, headers, body) if handler else (502, b"no such name")
                 )
+                answer = Message({"content-type": "application/json"}, content)
+                path = urlunsplit(("", "", target.path, target.query, ""))
+                exchange = Exchange(self.command, path, Message(headers, body), status, answer)
+                world.exchanges.append((target.netloc.partition("-")[0], exchange))
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
@@ -164,17 +171,25 @@ class World:
 
         self.hosts[host] = handler
 
+    def judged(self, consumer: str) -> dict[str, tuple[Use, list[Exchange]]]:
+        """The use files of a component, and what was asked and answered, by callee."""
+        uses = {path.stem: read_use(path) for path in (COMPONENTS / consumer / "contract/uses").glob("*.yaml")}
+        return {name: (use, [one for asked, one in self.exchanges if asked == name]) for name, use in uses.items()}
+
     def asked(self, host: str, path: str) -> list[bytes]:
         """The bodies that a host was asked at a path."""
         return [body for h, _, p, body in self.seen if (h, p) == (host, path)]
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world; whatever the component of the test module asks in it must be in its use files."""
     made = World()
     yield made
     made.server.shutdown()
     made.server.server_close()
+    for name, (use, exchanges) in made.judged(request.path.parents[1].name).items():
+        assert use.faults(exchanges) == [], name
 
 
 @pytest.fixture(scope="module")

@@ -56,3 +56,12 @@ def test_gateway_keeps_its_whole_contract_before_a_whole_chain(root, try_server)
 
     assert trial.faults == (), trial.said
     assert trial.asked > 20
+
+
+@pytest.mark.parametrize("consumer", ["gateway", "summarizer"])
+def test_calls_and_answers_inside_a_real_chain_are_those_of_the_use_files(root, world, consumer):
+    root.post("/documents", content=(PAGES / "letter.png").read_bytes(), headers={"content-type": "image/png"})
+
+    for use, exchanges in world.judged(consumer).values():
+        assert [*use.faults(exchanges), *use.unused(exchanges)] == []
+        assert [fault for exchange in exchanges for fault in use.answer_faults(exchange)] == []

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zlib
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+
+from lockstep.truth.standing import StandIn
+from lockstep.truth.using import read_use
 
 COMPONENT = Path(__file__).parents[1]
 PAGE = (Path(__file__).parent / "pages/invoice.png").read_bytes()
@@ -153,6 +157,27 @@ def test_bad_page_gets_a_4xx_problem_and_reaches_no_model(gateway, world, keeps_
     assert answer.status_code == status
     assert answer.json()["error"]["fix"]
     assert not [path for _, method, path, _ in world.seen if method == "POST"]
+
+
+def test_gateway_asks_what_its_use_files_say_and_lives_with_the_least_answers(launch):
+    with ExitStack() as stack:
+        callees = {
+            name: stack.enter_context(StandIn(read_use(COMPONENT / f"contract/uses/{name}.yaml"))) for name in NAMES
+        }
+        urls = {f"{name.upper()}_URL": callee.url for name, callee in callees.items()}
+        server = launch(no_proxy="127.0.0.1", **urls).wait_ready()
+        answers = [post(server), post(server, JPEG, "image/jpeg; q=1")]
+
+    assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+    assert {name: callee.faults() for name, callee in callees.items()} == {name: [] for name in NAMES}
+
+
+def test_gateway_passes_on_the_least_refusal_of_ocr(launch, keeps_contract):
+    with StandIn(read_use(COMPONENT / "contract/uses/ocr.yaml"), {"POST /read": 422}) as ocr:
+        answer = post(launch(no_proxy="127.0.0.1", OCR_URL=ocr.url).wait_alive())
+
+    keeps_contract(answer)
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("is_announced", [True, False], ids=["content-length", "chunked"])

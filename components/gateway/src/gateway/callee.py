@@ -43,7 +43,8 @@ class Callee:
         if answer.status_code == 200 and body is not None:
             return body
         problem = (body or {}).get("error")
-        if isinstance(problem, dict) and (what := problem.get("what") or problem.get("message")):  # ours, or OpenAI's
+        if isinstance(problem, dict) and {"what", "message"} & problem.keys():  # ours, or OpenAI's
+            what = problem.get("what") or problem.get("message") or "no reason given"
             status = answer.status_code if answer.status_code in {422, 503} and "what" in problem else 502
             by = str(problem.get("instance") or self.instance)
             raise RefusalError(status, f"{self.name}: {what}", str(problem.get("fix") or f"see the log of {by}"), by)

@@ -56,7 +56,7 @@ SCHEMAS: dict[str, Any] = {
         object={"type": "string", "enum": ["chat.completion"]},
         created=INTEGER,
         model=STRING,
-        choices=_list("Choice"),
+        choices=_list("Choice") | {"minItems": 1},
         usage={"$ref": "#/components/schemas/Usage"},
     ),
     "Model": _object("id object created owned_by", id=STRING, object=STRING, created=INTEGER, owned_by=STRING),
