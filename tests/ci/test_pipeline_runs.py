@@ -12,7 +12,7 @@ from debian_registry import DebianRegistry, free_port, htpasswd
 from pipeline import Event, Project, tags_of
 
 PROMPT = "components/front-door/prompts/answer.prompt"
-CONTRACT = "openapi: 3.1.0\ninfo: {title: tiny, version: 2.0.0}\npaths: {}\n"
+CONTRACT = "openapi: 3.1.0\ninfo: {title: tiny, version: 2.0.0}\npaths: {/a: {get: {responses: {}}}}\n"
 STAGED = ["stage 1.0.0 in production", "stage 1.0.0 in staging", "release 1.0.0"]
 WRONG = "def test_it():\n    assert 0, 'planted'\n"
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from lockstep.core.contract.contract import Contract
 from lockstep.core.contract.finding import ContractFinding, Level, sorted_findings
+from lockstep.core.contract.judge import Question
 from lockstep.core.contract.satisfies import satisfies
 from lockstep.core.names import ComponentName
 
@@ -79,7 +80,7 @@ def edges(contracts: Contracts, levels: Mapping[str, Level] | None = None) -> tu
 def edge_of(call: Call, promised: Contract, use: Contract, levels: Mapping[str, Level]) -> Edge:
     """One call, judged."""
     caller, callee = call
-    return Edge(caller, callee, use.path, promised.path, releveled(satisfies(promised, use), levels))
+    return Edge(caller, callee, use.path, promised.path, releveled(satisfies(promised, use, Question.EDGE), levels))
 
 
 def releveled(findings: tuple[ContractFinding, ...], levels: Mapping[str, Level]) -> tuple[ContractFinding, ...]:
