@@ -16,10 +16,16 @@ from lockstep.cli.main import program
 from lockstep.core.bindings import Bindings
 from lockstep.core.bundle import Bundle
 from lockstep.core.component import Component
+from lockstep.core.contract.fields import Fields
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 _WORDS = {"string": "text", "integer": "number", "boolean": "true or false"}
-_FILES = ((Component, "component.yaml"), (Bundle, "lockstep.yaml"), (Bindings, "bindings.yaml"))
+_FILES = (
+    (Component, "component.yaml"),
+    (Bundle, "lockstep.yaml"),
+    (Bindings, "bindings.yaml"),
+    (Fields, "x-lockstep of an operation in a contract"),
+)
 
 
 def page() -> str:

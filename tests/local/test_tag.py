@@ -121,7 +121,7 @@ def _same(tiny: Tiny) -> None:
 
 
 def _minor(tiny: Tiny) -> None:
-    tiny.write("components/front-door/contract/openapi.yaml", "openapi: 3.1.0\npaths: {}\n# more\n")
+    tiny.write("components/front-door/contract/openapi.yaml", "openapi: 3.1.0\npaths: {/a: {get: {responses: {}}}}\n")
     tiny.commit("the entry's contract")
 
 

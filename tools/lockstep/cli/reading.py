@@ -121,14 +121,17 @@ def trace(instance: str, form: str, folder: Path) -> None:
 
 
 @click.command(epilog=example("lockstep schema component > component.schema.json"))
-@click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release"]))
+@click.argument("name", type=click.Choice(["component", "bundle", "bindings", "release", "contract"]))
 def schema(name: str) -> None:
-    """Print the JSON Schema (2020-12) of component.yaml, lockstep.yaml, bindings.yaml or release.yaml."""
+    """Print the JSON Schema (2020-12) of component.yaml, lockstep.yaml, bindings.yaml, release.yaml, or of `x-lockstep`
+    in a contract.
+    """
     from pydantic import BaseModel  # noqa: PLC0415
 
     from lockstep.core.bindings import Bindings  # noqa: PLC0415
     from lockstep.core.bundle import Bundle  # noqa: PLC0415
     from lockstep.core.component import Component  # noqa: PLC0415
+    from lockstep.core.contract.fields import Fields  # noqa: PLC0415
     from lockstep.core.release import Release  # noqa: PLC0415
 
     models: dict[str, type[BaseModel]] = {
@@ -136,6 +139,7 @@ def schema(name: str) -> None:
         "bundle": Bundle,
         "bindings": Bindings,
         "release": Release,
+        "contract": Fields,
     }
     print(
         json.dumps(

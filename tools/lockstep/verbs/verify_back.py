@@ -168,8 +168,9 @@ def _facts(workspace: Workspace, deployed: Deployed, past: Past) -> Facts:
         releases=tuple(releases), is_shallow=repository.is_shallow, prefix=repository.prefix,
     )  # fmt: skip
     last = past.last[1] if past.last else None
-    more = workspace.state.releases([last]).values() if last in workspace.state.versions else ()
-    return with_contracts(repository, replace(facts, templates=templates_of(repository, facts)), more)
+    before = _filed(last, workspace.state.tree.read([release_path(last)])).release if last else None
+    facts = replace(facts, templates=templates_of(repository, facts))
+    return with_contracts(repository, facts, [before] if before else [])
 
 
 def _filed(version: Version, files: Mapping[str, bytes]) -> Filed:

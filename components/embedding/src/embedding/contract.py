@@ -48,6 +48,15 @@ CONTRACT: dict[str, Any] = {
             "post": {
                 "operationId": "embed",
                 "summary": "The vector of a text",
+                "x-lockstep": {
+                    "embedding": {
+                        "model": "hashed-projection",
+                        "revision": "149d287b02d0",
+                        "dimension": 64,
+                        "metric": "cosine",
+                        "normalised": True,
+                    },
+                },
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}},

@@ -79,6 +79,7 @@ CONTRACT: dict[str, Any] = {
             "post": {
                 "operationId": "createChatCompletion",
                 "summary": "Answer a conversation with sentences of its document",
+                "x-lockstep": {"generation": {"tokenizer": "words between blanks", "languages": ["en"]}},
                 "requestBody": REQUEST,
                 "responses": {
                     "200": _json("the answer", "Completion"),

@@ -11,7 +11,7 @@ from lockstep.core.contract.embedding import Embedding
 from lockstep.core.contract.fields import Generation, fields_of
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Draft, Judge, said
-from lockstep.core.contract.operations import operations_of
+from lockstep.core.contract.operations import operations_of, template_of
 from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
 
 # Whoever states a field needs it as it is: another vector space or another tokenizer has no half measure.
@@ -73,10 +73,12 @@ def ai_findings(judge: Judge) -> None:
     there, needed = fields_of(judge.provider), fields_of(judge.needed)
     if not there and not needed:
         return
-    mine, theirs = operations_of(judge.provider), operations_of(judge.needed)
-    for name in sorted(mine.keys() & theirs.keys() & (there.keys() | needed.keys())):
-        new, new_node = there.get(name, (None, mine[name]))
-        old, old_node = needed.get(name, (None, theirs[name]))
+    mine = {template_of(name): (name, node) for name, node in operations_of(judge.provider).items()}
+    for name, node in sorted(operations_of(judge.needed).items(), key=lambda item: item[0]):
+        if (found := mine.get(template_of(name))) is None:
+            continue  # that it is gone is said already
+        new, new_node = there.get(found[0], (None, found[1]))
+        old, old_node = needed.get(name, (None, node))
         pair = _Pair(name, new_node, old_node)
         for draft in _block(pair, "embedding", old and old.embedding, new and new.embedding):
             judge.add(draft)
