@@ -12,11 +12,8 @@ from debian_registry import DebianRegistry, free_port, htpasswd
 from pipeline import Event, Project, tags_of
 
 PROMPT = "components/front-door/prompts/answer.prompt"
-CONTRACT = "openapi: 3.1.0
-info: {title: tiny, version: 2.0.0}
-paths: {/a: {get: {responses: {}}}}
-"
-NEEDS_MORE = CONTRACT.replace("/a: {get: {responses: {}}}", "/answer: {get: {responses: {'200': {description: fine}}}}")
+CONTRACT = "openapi: 3.1.0\ninfo: {title: tiny, version: 2.0.0}\npaths: {/a: {get: {responses: {}}}}\n"
+NEEDS_MORE = CONTRACT.replace("/a: {get: {responses: {}}}", "/answer: {get: {responses: {'200': {description: x}}}}")
 STAGED = ["stage 1.0.0 in production", "stage 1.0.0 in staging", "release 1.0.0"]
 WRONG = "def test_it():\n    assert 0, 'planted'\n"
 

@@ -138,6 +138,45 @@ def test_check_follows_references_to_files_beside_a_contract(tiny: Tiny, lockste
     assert "components/model/contract/p.yaml" in json.loads(out)["files"]
 
 
+def test_check_refuses_a_file_of_another_component(tiny: Tiny, lockstep: Lockstep):
+    """A release would refuse it: what is beside another component is not pinned with this one."""
+    tiny.write(MODEL, f"{PROMISE}  /more: {{$ref: '../../front-door/contract/p.yaml'}}\n")
+    tiny.write("components/front-door/contract/p.yaml", "get: {responses: {}}\n")
+    tiny.commit("a file of somebody else")
+
+    code, out, _ = lockstep(tiny, "check")
+
+    assert code == 1
+    assert "it refers to components/front-door/contract/p.yaml, which is not in components/model/" in out
+
+
+def test_check_takes_the_levels_that_the_team_has_chosen(tiny: Tiny, lockstep: Lockstep):
+    length = "    post:\n      x-lockstep: {generation: {context_length: %d}}\n"
+    tiny.write(MODEL, PROMISE.replace("    post:\n", length % 2000))
+    tiny.write(NEEDED, USE.replace("    post:\n", length % 4000))
+    tiny.commit("less room for words than is needed")
+    before = lockstep(tiny, "check")
+    tiny.replace("lockstep.yaml", "name: tiny\n", "name: tiny\ncontracts: {levels: {context-length-decreased: WARN}}\n")
+    tiny.commit("that is no error to us")
+
+    code, out, _ = lockstep(tiny, "check")
+
+    assert before[0] == 1
+    assert code == 0
+    assert "WARN  context-length-decreased (ERR by its rule)" in out
+    assert lockstep(tiny, "check", "--fail-on", "WARN")[0] == 1
+
+
+def test_check_refuses_what_is_said_of_a_model_and_not_understood(tiny: Tiny, lockstep: Lockstep):
+    tiny.write(MODEL, PROMISE.replace("    post:\n", "    post:\n      x-lockstep: {generation: {words: many}}\n"))
+    tiny.commit("a field that is none")
+
+    code, out, _ = lockstep(tiny, "check")
+
+    assert code == 1
+    assert f"cannot be judged: {MODEL}:" in out
+
+
 def test_check_reads_nothing_beyond_a_symlink(tiny: Tiny, lockstep: Lockstep):
     (tiny.folder / MODEL).rename(tiny.folder / "elsewhere.yaml")
     (tiny.folder / MODEL).symlink_to(tiny.folder / "elsewhere.yaml")

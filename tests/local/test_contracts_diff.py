@@ -11,13 +11,15 @@ from local.test_contracts_commands import GONE, MODEL, PROMISE, USE
 from lockstep.cli.main import main
 from tiny import Tiny, tiny_bundle
 
+SAID = PROMISE.replace("description: fine", "description: all is well")
 MORE = PROMISE + "  /more:\n    get:\n      responses: {'200': {description: fine}}\n"
 
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Contracts in a folder that is in no repository and no bundle, where one works."""
-    for name, text in {"old": PROMISE, "same": PROMISE, "gone": GONE, "more": MORE, "bad": "a: 1\na: 2\n"}.items():
+    texts = {"old": PROMISE, "same": PROMISE, "said": SAID, "gone": GONE, "more": MORE, "bad": "a: 1\na: 2\n"}
+    for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
@@ -41,8 +43,10 @@ def diff(*words: str) -> int:
 @pytest.mark.parametrize(
     ("new", "code", "said"),
     [
-        ("same.yaml", 0, "old.yaml -> same.yaml: keeps every promise\nok: nothing found; at the entry: none\n"),
-        ("gone.yaml", 1, "at the entry: major\n"),
+        ("same.yaml", 0, "old.yaml -> same.yaml: keeps every promise\nok: nothing found; bump at the entry: none\n"),
+        ("said.yaml", 0, "ok: nothing found; bump at the entry: patch\n"),
+        ("more.yaml", 0, "bump at the entry: minor\n"),
+        ("gone.yaml", 1, "bump at the entry: major\n"),
     ],
 )
 @pytest.mark.usefixtures("files")
@@ -51,6 +55,22 @@ def test_diff_of_files_needs_no_bundle_and_no_repository(
 ):
     assert diff("old.yaml", new) == code
     assert capsys.readouterr().out.endswith(said)
+
+
+@pytest.mark.usefixtures("files")
+def test_diff_fails_on_the_level_that_is_asked_for():
+    assert diff("old.yaml", "more.yaml", "--fail-on", "INFO") == 1
+    assert diff("old.yaml", "said.yaml", "--fail-on", "INFO") == 0
+
+
+def test_diff_of_json_schemas(files: Path, capsys: pytest.CaptureFixture[str]):
+    """A schema alone says what its owner gives: more than before may be more than a reader knows."""
+    for name, least in (("one", 5), ("two", 1)):
+        schema = {"type": "object", "properties": {"text": {"type": "string", "minLength": least}}}
+        (files / f"{name}.json").write_text(json.dumps(schema), encoding="utf-8")
+
+    assert diff("one.json", "two.json") == 1
+    assert "bump at the entry: major" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("files")

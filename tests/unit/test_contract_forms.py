@@ -18,9 +18,8 @@ from lockstep.core.contract.finding import Level
 from lockstep.core.contract.forms.data import finding_data, summary_data
 from lockstep.core.contract.forms.junit import report_junit
 from lockstep.core.contract.forms.markdown import prose, report_markdown
-from lockstep.core.contract.forms.report import Asked, Report, bump_of, place_of
+from lockstep.core.contract.forms.report import Asked, Report, place_of
 from lockstep.core.contract.forms.text import report_text
-from lockstep.core.version import Bump
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 ODD = st.text(alphabet="a`|<>&\"'@#!*_[]()\\\n\r\t\x00\x1b\u202e\ufffe\uffff\ud800é/:", max_size=20)
@@ -84,17 +83,6 @@ def test_a_report_is_ok_if_nothing_weighs_what_was_said(fail_on: Level, found: t
 
 def test_what_cannot_be_read_is_never_ok():
     assert not replace(FINE, problems=(UNREAD,), fail_on=Level.ERR).is_ok
-
-
-@pytest.mark.parametrize(
-    ("found", "same", "bump"),
-    [
-        ((), True, Bump.NONE), ((), False, Bump.PATCH), ((MORE,), False, Bump.MINOR),
-        ((FEWER, MORE), False, Bump.MAJOR), ((GONE,), False, Bump.MAJOR),
-    ],
-)  # fmt: skip
-def test_the_bump_is_that_of_the_heaviest_finding(found: tuple[object, ...], same: bool, bump: Bump):  # noqa: FBT001
-    assert bump_of(found, same=same) is bump  # type: ignore[arg-type]
 
 
 def test_data_holds_both_places_and_where_they_were_read():

@@ -113,12 +113,12 @@ def diff(old: str, new: str, component: str, fail_on: str, form: str, folder: Pa
     if component:
         workspace = open_workspace(folder, say)
         before, after = (component_side(workspace, revision, component) for revision in (old, new))
+        compared = compare(before, after, workspace.bundle.contracts.levels)
     else:
-        before, after = side_of(old, folder), side_of(new, folder)
-    compared = compare(before, after)
+        compared = compare(side_of(old, folder), side_of(new, folder), {})
     report = _diff_report(compared, Level(fail_on))
     if form == "json":
-        sides = {"old": before.name, "new": after.name, "bump": report.bump}
+        sides = {"old": compared.old.name, "new": compared.new.name, "bump": report.bump}
         found = [one for asked in report.asked for one in findings_data(report, asked)]
         emit("contracts-diff", {**summary_data(report), **sides, "findings": found})
     else:
@@ -201,7 +201,7 @@ def _calls_report(workspace: Workspace, checked: Checked, commit: str, fail_on: 
 
 
 def _diff_report(compared: Compared, fail_on: Level) -> Report:
-    from lockstep.core.contract.forms.report import Asked, Report, Words, bump_of  # noqa: PLC0415
+    from lockstep.core.contract.forms.report import Asked, Report, Words  # noqa: PLC0415
 
     old, new = compared.old, compared.new
     asked = Asked(f"{old.name} -> {new.name}", new.path, old.path, compared.findings)
@@ -212,7 +212,7 @@ def _diff_report(compared: Compared, fail_on: Level) -> Report:
         Words("new", "old", "keeps every promise"),
         new.revision,
         old.revision,
-        bump=None if compared.problems else bump_of(compared.findings, same=compared.same),
+        bump=compared.bump,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.adapters.folder import FolderTree
-from lockstep.core.contract.edges import Call, Contracts, Edge, edges
+from lockstep.core.contract.edges import Call, Edge, edge_of
 from lockstep.core.contract.gather import Gathered, gather
 from lockstep.core.contract.reading import LIMIT_BYTES
 from lockstep.core.names import GitSha
@@ -51,14 +51,16 @@ def check_contracts(workspace: Workspace, commit: GitSha | None) -> Checked:
     """
     tree: Tree = workspace.repository.tree(commit) if commit else FolderTree(workspace.folder, LIMIT_BYTES)
     gathered = gather(tree)
-    return Checked(commit, gathered, tuple(_judged(workspace, gathered.contracts)))
+    return Checked(commit, gathered, tuple(_judged(workspace, gathered)))
 
 
-def _judged(workspace: Workspace, contracts: Contracts) -> Iterator[Edge]:
+def _judged(workspace: Workspace, gathered: Gathered) -> Iterator[Edge]:
     """Each call; now and then how many were judged is said."""
     said = time.monotonic()
+    contracts = gathered.contracts
     for number, (call, use) in enumerate(sorted(contracts.uses.items(), key=lambda item: item[0])):
         if time.monotonic() - said >= _PAUSE:
             said = time.monotonic()
             workspace.say(f"contracts: {number} of {len(contracts.uses)} calls judged")
-        yield from edges(Contracts(contracts.promised, {call: use}))
+        if (promised := contracts.promised.get(call[1])) is not None:
+            yield edge_of(call, promised, use, gathered.levels)

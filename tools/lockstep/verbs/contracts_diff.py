@@ -14,11 +14,14 @@ from lockstep.core.contract.contract import Contract
 from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.gather import Read, contract_at
 from lockstep.core.contract.reading import LIMIT_BYTES
-from lockstep.core.contract.satisfies import satisfies
+from lockstep.core.contract.weigh import Levels, weigh
 from lockstep.core.errors import Finding, UsageError
-from lockstep.core.names import GitSha
+from lockstep.core.names import ComponentName, GitSha
 from lockstep.core.source import component_path, load_components
+from lockstep.core.version import Bump
 from lockstep.verbs.workspace import Workspace
+
+_NOBODY = ComponentName("contract")  # a contract without a component is compared as that of an entry
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,30 @@ class Compared:
         old: What was promised.
         new: What is promised now.
         findings: What was found, the heaviest first.
+        bump: The bump that it requires at the entry; None if nothing was compared.
         problems: Why files cannot be read; then nothing was compared.
-        same: Whether both are the same bytes.
     """
 
     old: Side
     new: Side
     findings: tuple[ContractFinding, ...] = ()
+    bump: Bump | None = None
     problems: tuple[Finding, ...] = ()
-    same: bool = False
 
 
-def compare(old: Side, new: Side) -> Compared:
-    """Whether the new contract satisfies everything that the old one promised."""
+def compare(old: Side, new: Side, levels: Levels) -> Compared:
+    """Whether the new contract satisfies everything that the old one promised.
+
+    Args:
+        old: What was promised.
+        new: What is promised now.
+        levels: Levels that the team has chosen, by rule.
+    """
     before, after = contract_at(old.read, old.path), contract_at(new.read, new.path)
     if isinstance(before, Contract) and isinstance(after, Contract):
+        weighed = weigh(_NOBODY, after, before, levels, is_entry=True)
         same = sorted(before.files.values()) == sorted(after.files.values())
-        return Compared(old, new, satisfies(after, before), same=same)
+        return Compared(old, new, weighed.findings, Bump.NONE if same and not weighed.findings else weighed.bump)
     wrong = [one for found in (before, after) if not isinstance(found, Contract) for one in found]
     return Compared(old, new, problems=tuple(sorted(set(wrong))))
 

@@ -12,6 +12,9 @@ from lockstep.core.bundle import call_findings
 from lockstep.core.component import Component
 from lockstep.core.contract.contract import Contract, parse_contract, referenced
 from lockstep.core.contract.edges import Call, Contracts
+from lockstep.core.contract.fields import fields_of
+from lockstep.core.contract.finding import Level
+from lockstep.core.contract.referred import referred_problem
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.names import ComponentName
@@ -31,12 +34,14 @@ class Gathered:
         entry: The component that takes outside traffic.
         components: Every component, by name.
         contracts: Contracts and use files that could be read.
+        levels: Levels that the team has chosen, by rule.
         problems: Why others could not, and calls that lead nowhere; sorted.
     """
 
     entry: ComponentName
     components: Mapping[ComponentName, Component]
     contracts: Contracts
+    levels: Mapping[str, Level]
     problems: tuple[Finding, ...]
 
     @property
@@ -66,7 +71,7 @@ def gather(tree: Tree) -> Gathered:
     try:
         components = load_components(tree)
     except Refused as error:
-        return Gathered(bundle.entry, {}, Contracts({}, {}), error.findings)
+        return Gathered(bundle.entry, {}, Contracts({}, {}), {}, error.findings)
     problems = list(call_findings(bundle.entry, components))
     promised: dict[ComponentName, Contract] = {}
     uses: dict[Call, Contract] = {}
@@ -80,17 +85,24 @@ def gather(tree: Tree) -> Gathered:
                 promised[name] = found
             else:
                 uses[name, callee] = found
-    return Gathered(bundle.entry, components, Contracts(promised, uses), tuple(sorted(set(problems))))
+    levels = bundle.contracts.levels
+    return Gathered(bundle.entry, components, Contracts(promised, uses), levels, tuple(sorted(set(problems))))
 
 
 def _contract(tree: Tree, path: str, name: ComponentName) -> Contract | list[Finding]:
+    """The contract in a file of a component, with what it refers to, all of which must be the component's own."""
     entry = tree.look([path]).get(path)
     if entry is None:
         what = f"components/{name}/component.yaml names it, and it is not there"
         return [Finding(RULE, path, what, f"create {path} and git add it, or correct the path", name)]
     if entry.mode not in {"100644", "100755"}:
         return [Finding(RULE, path, "it is no file", "put the file itself there", name)]
-    return contract_at(tree.read, path, name)
+    found = contract_at(tree.read, path, name)
+    if not isinstance(found, Contract):
+        return found
+    entries = tree.look(list(found.files))
+    wrong = [problem for other in found.files if (problem := referred_problem(name, other, entries.get(other)))]
+    return [Finding("contract/reference", path, *problem, name) for problem in wrong] or found
 
 
 def contract_at(read: Read, path: str, name: str = "") -> Contract | list[Finding]:
@@ -115,11 +127,13 @@ def contract_at(read: Read, path: str, name: str = "") -> Contract | list[Findin
     if problems:
         return problems
     try:
-        return parse_contract(files, path)
+        contract = parse_contract(files, path)
+        fields_of(contract)  # what it says of its models is understood, or told here
     except InvalidDocument as error:
         return [Finding(RULE, error.where, error.what, error.fix, name)]
     except Refused as error:
         return list(_named(error.findings, name))
+    return contract
 
 
 def _is_name(path: str) -> bool:

@@ -42,7 +42,7 @@ def referred_inputs(tree: Tree, paths: Paths) -> dict[ComponentName, tuple[Input
         for path, (name, origin) in others.items():
             if path in known:
                 continue
-            if problem := _problem(name, path, entries.get(path)):
+            if problem := referred_problem(name, path, entries.get(path)):
                 found.append(Finding("contract/reference", origin, *problem, name))
             else:
                 beside.setdefault(name, []).append(Input(kind=InputKind.CONTRACT, path=path, oid=entries[path].oid))
@@ -76,7 +76,8 @@ def files_referred(data: bytes, path: str) -> tuple[str, ...]:
     return referenced(data, path)
 
 
-def _problem(name: ComponentName, path: str, entry: TreeEntry | None) -> tuple[str, str] | None:
+def referred_problem(name: ComponentName, path: str, entry: TreeEntry | None) -> tuple[str, str] | None:
+    """What is wrong with a file that a component's contract refers to, and the fix; None if nothing is."""
     own = f"components/{name}/"
     if not path.startswith(own):
         return f"it refers to {path}, which is not in {own}", f"copy that file into {own}contract/"

@@ -3,23 +3,19 @@
 There is no standard; this keeps to what the schemas in use have in common: suites of cases that pass, have a
 `failure` (a question whose answer is no) or an `error` (what cannot be judged). A case keeps its name from one
 run to the next, so that a page can say what is new and what is mended.
-Source: XML 1.0, fifth edition, section 2.2 (characters).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 
 from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.forms.report import WHOLE, Asked, Report, counted, place_of
 from lockstep.core.contract.forms.text import finding_lines
+from lockstep.core.contract.forms.xml import xml_text
 from lockstep.core.errors import Finding
 from lockstep.core.shown import visible
-
-_NO_XML = re.compile("[\ufffe\uffff]")  # no characters of XML, and `visible` shows them as they are
 
 
 @dataclass(frozen=True)
@@ -102,27 +98,22 @@ def _unpainted(text: str, _color: str) -> str:
 def _suite(report: Report, name: str, cases: list[_Case]) -> str:
     failures, errors = (sum(case.kind == kind for case in cases) for kind in ("failure", "error"))
     head = (
-        f'  <testsuite name="{_text(name)}" tests="{len(cases)}" failures="{failures}" errors="{errors}" '
+        f'  <testsuite name="{xml_text(name)}" tests="{len(cases)}" failures="{failures}" errors="{errors}" '
         'skipped="0" time="0">'
     )
     return "\n".join([head, *(line for case in cases for line in _element(report, name, case)), "  </testsuite>"])
 
 
 def _element(report: Report, suite: str, case: _Case) -> Iterator[str]:
-    file = _text(report.root + case.file if not case.file.startswith("/") else case.file)
-    head = f'    <testcase name="{_text(case.name)}" classname="{_text(suite)}" file="{file}" time="0"'
+    file = xml_text(report.root + case.file if not case.file.startswith("/") else case.file)
+    head = f'    <testcase name="{xml_text(case.name)}" classname="{xml_text(suite)}" file="{file}" time="0"'
     if not case.text:
         yield f"{head}/>"
         return
     yield f"{head}>"
-    said = "\n".join(_text(line) for line in case.text.split("\n"))
+    said = "\n".join(xml_text(line) for line in case.text.split("\n"))
     if case.kind:
-        yield f'      <{case.kind} message="{_text(case.message)}" type="{_text(case.type)}">{said}</{case.kind}>'
+        yield f'      <{case.kind} message="{xml_text(case.message)}" type="{xml_text(case.type)}">{said}</{case.kind}>'
     else:
         yield f"      <system-out>{said}</system-out>"
     yield "    </testcase>"
-
-
-def _text(text: str) -> str:
-    """Text that may stand in an element or an attribute: one line, no markup, no control."""
-    return escape(_NO_XML.sub("\ufffd", visible(text)).replace("\t", " "))

@@ -23,7 +23,7 @@ _SIGNS = {Level.ERR: "🔴 ERR", Level.WARN: "🟡 WARN", Level.INFO: "⚪ INFO"
 def report_markdown(report: Report) -> str:
     """The report: the answer as a heading, what is too much or may be in a table, the rest folded away."""
     found = [finding for _, finding in report.findings]
-    bump = f"; at the entry: {report.bump}" if report.bump else ""
+    bump = f"; bump at the entry: {report.bump}" if report.bump else ""
     parts = [f"## Contracts: {_answer(report)}", f"{_sentence(report, found)}{bump}."]
     heavy = [(asked, one) for asked, one in report.findings if one.level.is_breaking]
     light = [(asked, one) for asked, one in report.findings if not one.level.is_breaking]

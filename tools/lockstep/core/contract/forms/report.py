@@ -110,21 +110,6 @@ def counted(findings: Iterable[ContractFinding]) -> str:
     return ", ".join(f"{number} {level}" for level, number in counts(findings).items() if number) or "nothing found"
 
 
-def bump_of(findings: Iterable[ContractFinding], *, same: bool) -> Bump:
-    """The bump that a newer contract of the entry requires.
-
-    Args:
-        findings: What was found when the older contract asked the newer one.
-        same: Whether both are the same bytes.
-    """
-    levels = {finding.level for finding in findings}
-    if any(level.is_breaking for level in levels):
-        return Bump.MAJOR
-    if levels:
-        return Bump.MINOR
-    return Bump.NONE if same else Bump.PATCH
-
-
 def place_of(where: str) -> Place:
     """The place that a finding's `file:line` names; line 1 where it names none."""
     path, _, line = where.rpartition(":")

@@ -7,13 +7,12 @@ does not fit is dashed or thick and has a mark with its number, and is told in w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from itertools import pairwise
 
 from lockstep.core.contract.edges import EdgeState
 from lockstep.core.contract.forms.calls import UNASKED, CallGraph, ToldCall
 from lockstep.core.contract.forms.graph import HEIGHT, WIDTH, Layout, Point, layout
-from lockstep.core.shown import visible
+from lockstep.core.contract.forms.xml import xml_text
 
 _MARGIN, _TOP, _LINE = 28, 76, 22
 _LEAST = 820  # pixels, so that there is room for words
@@ -47,8 +46,8 @@ def calls_svg(graph: CallGraph) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'role="img" aria-labelledby="lockstep-calls-title lockstep-calls-desc" '
         'font-family="system-ui, sans-serif" font-size="14">',
-        f'<title id="lockstep-calls-title">{_clean(graph.title)}</title>',
-        f'<desc id="lockstep-calls-desc">{_clean(_described(graph))}</desc>',
+        f'<title id="lockstep-calls-title">{xml_text(graph.title)}</title>',
+        f'<desc id="lockstep-calls-desc">{xml_text(_described(graph))}</desc>',
         _style(),
         f'<rect width="{width}" height="{height}" {_paint(_PAPER)}/>',
         _text((_MARGIN, 36), graph.title, "size-18 bold"),
@@ -110,7 +109,7 @@ def _call(call: ToldCall, way: tuple[Point, ...]) -> str:
     path = f"M{way[0][0]} {way[0][1]} {' '.join(bends)}"
     head = f'd="M{x - 10} {y - 5} L{x} {y} L{x - 10} {y + 5} Z" class="lc-{_class(call.state)}"'
     return (
-        f"<g><title>{_clean(call.said)}</title>{_line(path, call.state)}"
+        f"<g><title>{xml_text(call.said)}</title>{_line(path, call.state)}"
         f'<path {head} fill="{_STYLES[call.state][0]}"/></g>'
     )
 
@@ -126,7 +125,7 @@ def _box(name: str, corner: Point, *, is_entry: bool) -> str:
     line = "2.5" if is_entry else "1.5"
     below = _text((x + 14, y + 35), "entry", "size-11 quiet") if is_entry else ""
     return (
-        f"<g><title>{_clean(name)}</title>"
+        f"<g><title>{xml_text(name)}</title>"
         f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8" class="lc-fill lc-edge-line" '
         f'fill="{_COLORS[_FILL][0]}" stroke="{_COLORS[_EDGE][0]}" stroke-width="{line}"/>'
         f"{_text((x + 14, y + (21 if is_entry else 27)), _cut(name, 22), 'size-14 bold')}{below}</g>"
@@ -160,7 +159,7 @@ def _mark(call: ToldCall, place: Point) -> str:
     said = str(call.number) if call.number else "?"
     half = 11 + 3 * (len(said) - 1)
     return (
-        f"<g><title>{_clean(call.said)}</title>"
+        f"<g><title>{xml_text(call.said)}</title>"
         f'<rect x="{x - half}" y="{y - 11}" width="{2 * half}" height="22" rx="11" class="lc-{_class(call.state)} '
         f'lc-paper-line" fill="{color}" stroke="{_COLORS[_PAPER][0]}" stroke-width="2"/>'
         f"{_text((x, y + 4), said, 'size-12 bold paper middle')}</g>"
@@ -174,11 +173,11 @@ def _row(call: ToldCall, y: int, width: int) -> str:
     head = _cut(name, room // 2)
     words = _cut(call.words, max(20, room - len(head) - 3))
     said = (
-        f'<tspan font-weight="600">{_clean(head)}</tspan>'
-        f'<tspan dx="10" class="lc-quiet" fill="{_COLORS[_QUIET][0]}">{_clean(words)}</tspan>'
+        f'<tspan font-weight="600">{xml_text(head)}</tspan>'
+        f'<tspan dx="10" class="lc-quiet" fill="{_COLORS[_QUIET][0]}">{xml_text(words)}</tspan>'
     )
     text = f'<text x="{_MARGIN + 36}" y="{y + 4}" font-size="13" {_paint(_INK)}>{said}</text>'
-    return f"<g><title>{_clean(call.said)}</title>{_mark(call, (_MARGIN + 12, y))}{text}</g>"
+    return f"<g><title>{xml_text(call.said)}</title>{_mark(call, (_MARGIN + 12, y))}{text}</g>"
 
 
 def _legend(calls: Sequence[ToldCall], y: int) -> list[str]:
@@ -196,12 +195,10 @@ def _text(place: Point, text: str, form: str) -> str:
     color = next((word for word in words if word in {_QUIET, _PAPER}), _INK)
     bold = ' font-weight="600"' if "bold" in words else ""
     middle = ' text-anchor="middle"' if "middle" in words else ""
-    return f'<text x="{place[0]}" y="{place[1]}" font-size="{size}"{bold}{middle} {_paint(color)}>{_clean(text)}</text>'
+    return (
+        f'<text x="{place[0]}" y="{place[1]}" font-size="{size}"{bold}{middle} {_paint(color)}>{xml_text(text)}</text>'
+    )
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(1, most - 1)] + "…"
-
-
-def _clean(text: str) -> str:
-    return escape(visible(text).replace("\t", " "))

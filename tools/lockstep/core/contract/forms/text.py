@@ -35,7 +35,7 @@ def summary(report: Report, paint: Paint) -> str:
     found = [finding for _, finding in report.findings]
     parts = [counted(found)]
     parts += [_many(len(report.problems), "reason") + " why something cannot be judged"] if report.problems else []
-    parts += [f"at the entry: {report.bump}"] if report.bump else []
+    parts += [f"bump at the entry: {report.bump}"] if report.bump else []
     if not report.asked and not report.problems:
         parts = ["nothing calls anything"]
     return f"{paint('ok', 'green') if report.is_ok else paint('not ok', 'red')}: {'; '.join(parts)}"
