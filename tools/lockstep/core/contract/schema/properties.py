@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from lockstep.core.contract.contract import ContractKind, Node
 from lockstep.core.contract.schema.change import Change, Effect
 from lockstep.core.contract.schema.keywords import at
+from lockstep.core.contract.schema.sender import flat
 from lockstep.core.contract.schema.structure import Two
-from lockstep.core.contract.schema.view import View
+from lockstep.core.contract.schema.view import View, Views
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,19 @@ def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Ite
             is_request,
         )
         if name not in mine:
-            yield from _added(two, one)
+            if name not in _names(two.old, old):
+                yield from _added(two, one)
         elif name not in theirs:
-            yield from _removed(two, one)
+            if name not in _names(two.new, new):
+                yield from _removed(two, one)
         else:
             yield from _required_or_not(two, one, (at(old, "required"), at(new, "required")))
             yield from _hidden_or_not(two, one)
+
+
+def _names(views: Views, view: View) -> set[str]:
+    """The properties that a schema names, those in members of allOf among them: there one only moved."""
+    return {name for part in flat(views, (view.node,)) or () for name in part.children("properties")}
 
 
 def _required(view: View) -> set[str]:
