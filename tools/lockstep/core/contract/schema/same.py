@@ -60,9 +60,13 @@ class Same:
         """The schemas below that have to be the same as well; None if these two differ already."""
         if are_alike(one.node, other.node) and self.left.contract.kind is self.right.contract.kind:
             return list(zip(references(one.node), references(other.node), strict=True))
-        if one.malformed or other.malformed:
-            return None
-        if one.types != other.types or one.is_never != other.is_never or len(one.parts) != len(other.parts):
+        if (
+            one.malformed
+            or other.malformed
+            or one.types != other.types
+            or one.is_never != other.is_never
+            or len(one.parts) != len(other.parts)
+        ):
             return None
         mine, theirs = _own(one), _own(other)
         if mine.keys() != theirs.keys():
