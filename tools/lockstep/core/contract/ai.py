@@ -11,7 +11,8 @@ from lockstep.core.contract.embedding import Embedding
 from lockstep.core.contract.fields import Generation, fields_of
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Draft, Judge, said
-from lockstep.core.contract.operations import operations_of, template_of
+from lockstep.core.contract.operations import operations_of
+from lockstep.core.contract.paths import template_of
 from lockstep.core.contract.schemas import Direction, Part, Spot, schema_findings
 
 # Whoever states a field needs it as it is: another vector space or another tokenizer has no half measure.
