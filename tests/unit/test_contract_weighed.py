@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from contract_pairs import compared, contract
@@ -18,6 +22,7 @@ from lockstep.core.errors import Refused
 from lockstep.core.names import ComponentName
 from lockstep.core.version import Bump, Version
 
+CONTRACT = Path(__file__).resolve().parents[2] / "tools" / "lockstep" / "core" / "contract"
 DOOR, MODEL, OTHER = map(ComponentName, ("door", "model", "other"))
 CALLS = {DOOR: (OTHER,), OTHER: (MODEL,), MODEL: ()}
 GET = "paths: {/a: {get: {summary: words, responses: {'200': {description: fine}}}}}"
@@ -69,6 +74,20 @@ def test_a_level_of_an_unknown_rule_is_refused_and_the_nearest_is_named() -> Non
             parse_bundle(text.replace("LEVEL", levels), "lockstep.yaml")
         assert said in refused.value.findings[0].what
         assert refused.value.findings[0].where.startswith("lockstep.yaml:4")
+
+
+def words_of_the_schema_rules() -> set[str]:
+    """Every literal of the schema engine that is written as a rule, or as a part of one."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (CONTRACT / "schema").glob("*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"-?[a-z]+(-[a-z]+)+-?", text)}
+
+
+def test_every_word_of_the_schema_rules_is_in_an_id_that_may_have_a_level() -> None:
+    known = "\n".join(sorted(all_rules()))
+
+    assert len(words_of_the_schema_rules()) > 20
+    assert [word for word in sorted(words_of_the_schema_rules()) if word not in known] == []
 
 
 def test_every_id_that_contracts_can_give_may_have_a_level() -> None:
