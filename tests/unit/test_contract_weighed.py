@@ -17,7 +17,7 @@ from lockstep.core.contract.index import Embedder, index_findings, unsaid
 from lockstep.core.contract.levels import all_rules
 from lockstep.core.contract.reindex import callers_of, reindexes
 from lockstep.core.contract.told import judged_lines, judged_markdown
-from lockstep.core.contract.weigh import Judged, edge_findings, finding_text, weigh
+from lockstep.core.contract.weigh import Asking, Judged, edge_findings, finding_text, weigh
 from lockstep.core.errors import Refused
 from lockstep.core.names import ComponentName
 from lockstep.core.version import Bump, Version
@@ -33,7 +33,7 @@ def embedded(model: str) -> str:
 
 
 def bump(new: str, old: str) -> Bump:
-    return weigh(DOOR, contract(new), contract(old), {}, is_entry=True).bump
+    return weigh(contract(new), contract(old), Asking(DOOR, is_entry=True)).bump
 
 
 def test_a_break_is_major_a_gain_is_minor_and_words_are_a_patch() -> None:
@@ -54,7 +54,7 @@ def test_a_property_that_is_called_like_a_word_for_people_is_no_word_for_people(
 def test_a_level_of_the_team_decides_and_the_rules_own_is_shown() -> None:
     rule = compared(provider="paths: {}", needed=GET)[0].rule
 
-    lowered = weigh(DOOR, contract("paths: {}"), contract(GET), {rule: Level.INFO}, is_entry=True)
+    lowered = weigh(contract("paths: {}"), contract(GET), Asking(DOOR, levels={rule: Level.INFO}))
 
     assert lowered.bump is Bump.MINOR
     assert [(one.level, one.was) for one in lowered.findings] == [(Level.INFO, Level.ERR)]
