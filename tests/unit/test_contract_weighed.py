@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract_pairs import compared, contract
 from lockstep.core.bindings import Bindings, parse_bindings
@@ -146,6 +148,33 @@ def test_a_reindex_where_an_embedding_is_not_said_any_more() -> None:
     (found,) = reindexes({MODEL: contract(embedded("old"))}, {MODEL: contract("paths: {}")}, CALLS)
 
     assert found.new is None
+
+
+models = st.sampled_from(["a", "b", "c"])
+
+
+@given(models, models)
+def test_a_reindex_is_asked_for_exactly_where_the_embedding_differs(old: str, new: str) -> None:
+    before, after = contract(embedded(old)), contract(embedded(new))
+
+    assert bool(reindexes({MODEL: before}, {MODEL: after}, CALLS)) is (old != new)
+    assert weigh(after, before, Asking(MODEL)).bump is (Bump.MAJOR if old != new else Bump.PATCH)
+
+
+@given(models, st.none() | models, st.lists(models, max_size=3))
+def test_an_index_that_fits_lets_a_release_serve_whatever_served_before(
+    target: str, served: str | None, declared: list[str]
+) -> None:
+    found = list(
+        index_findings(
+            "b.yaml",
+            indexed(*declared),
+            embedder(target, "2.0.0"),
+            embedder(served, "1.0.0") if served else None,
+        )
+    )
+
+    assert bool(found) is (target not in declared if declared else served not in {None, target})
 
 
 def embedder(model: str, version: str) -> Embedder:
