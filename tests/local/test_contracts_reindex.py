@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.cli.main import main
-from tiny import Tiny, set_identity, tiny_bundle
+from tiny import Tiny, md5_of, pointer, set_identity, tiny_bundle
 
 MODEL = "components/model/contract/openapi.yaml"
 BINDINGS = "releases/staging/bindings.yaml"
@@ -138,7 +138,7 @@ def test_a_revert_is_told_where_no_index_is_declared(tiny: Tiny, run: Run):
     said = run("verify", "--front", "staging", code=1)
 
     assert "release 2.0.0 embeds with model m, revision new" in said
-    assert "no index is declared" in said
+    assert "no index of its vectors is declared" in said
 
 
 def test_the_same_embedding_needs_nothing(tiny: Tiny, run: Run):
@@ -160,6 +160,24 @@ def test_what_is_not_said_is_not_held_against_a_release_and_is_noted(tiny: Tiny,
     said = run("promote", "staging", "2.0.0")
 
     assert "release 2.0.0 does not say what model embeds with: nobody can tell whether its index fits" in said
+
+
+def test_weights_that_change_under_the_same_words_are_a_doubt(tiny: Tiny, run: Run):
+    tiny.write(MODEL, contract("old"))
+    tiny.write("components/model/weights/model.bin.dvc", pointer(b"other weights\n", "model.bin"))
+    tiny.write(
+        ".dvc/remote/files/md5/" + md5_of(b"other weights\n")[:2] + "/" + md5_of(b"other weights\n")[2:],
+        b"other weights\n",
+    )
+    tiny.commit("other weights")
+    tiny.lock()
+    tiny.commit("locked")
+
+    shown, data = run("plan"), json.loads(run("plan", "-o", "json"))
+
+    assert "! model: its weights changed, and its contract says that it embeds as before" in shown
+    assert data["contracts"]["doubts"] == ["model"]
+    assert data["bump"] == "minor"
 
 
 def test_an_index_with_an_unknown_field_is_refused_with_its_line(tiny: Tiny, run: Run):

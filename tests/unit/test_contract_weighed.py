@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract_pairs import compared, contract
 from lockstep.core.bindings import Bindings, parse_bindings
@@ -13,11 +19,12 @@ from lockstep.core.contract.index import Embedder, index_findings, unsaid
 from lockstep.core.contract.levels import all_rules
 from lockstep.core.contract.reindex import callers_of, reindexes
 from lockstep.core.contract.told import judged_lines, judged_markdown
-from lockstep.core.contract.weigh import Judged, edge_findings, finding_text, weigh
+from lockstep.core.contract.weigh import Asking, Judged, edge_findings, finding_text, weigh
 from lockstep.core.errors import Refused
 from lockstep.core.names import ComponentName
 from lockstep.core.version import Bump, Version
 
+CONTRACT = Path(__file__).resolve().parents[2] / "tools" / "lockstep" / "core" / "contract"
 DOOR, MODEL, OTHER = map(ComponentName, ("door", "model", "other"))
 CALLS = {DOOR: (OTHER,), OTHER: (MODEL,), MODEL: ()}
 GET = "paths: {/a: {get: {summary: words, responses: {'200': {description: fine}}}}}"
@@ -28,7 +35,7 @@ def embedded(model: str) -> str:
 
 
 def bump(new: str, old: str) -> Bump:
-    return weigh(DOOR, contract(new), contract(old), {}, is_entry=True).bump
+    return weigh(contract(new), contract(old), Asking(DOOR, is_entry=True)).bump
 
 
 def test_a_break_is_major_a_gain_is_minor_and_words_are_a_patch() -> None:
@@ -49,7 +56,7 @@ def test_a_property_that_is_called_like_a_word_for_people_is_no_word_for_people(
 def test_a_level_of_the_team_decides_and_the_rules_own_is_shown() -> None:
     rule = compared(provider="paths: {}", needed=GET)[0].rule
 
-    lowered = weigh(DOOR, contract("paths: {}"), contract(GET), {rule: Level.INFO}, is_entry=True)
+    lowered = weigh(contract("paths: {}"), contract(GET), Asking(DOOR, levels={rule: Level.INFO}))
 
     assert lowered.bump is Bump.MINOR
     assert [(one.level, one.was) for one in lowered.findings] == [(Level.INFO, Level.ERR)]
@@ -69,6 +76,20 @@ def test_a_level_of_an_unknown_rule_is_refused_and_the_nearest_is_named() -> Non
             parse_bundle(text.replace("LEVEL", levels), "lockstep.yaml")
         assert said in refused.value.findings[0].what
         assert refused.value.findings[0].where.startswith("lockstep.yaml:4")
+
+
+def words_of_the_schema_rules() -> set[str]:
+    """Every literal of the schema engine that is written as a rule, or as a part of one."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (CONTRACT / "schema").glob("*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"-?[a-z]+(-[a-z]+)+-?", text)}
+
+
+def test_every_word_of_the_schema_rules_is_in_an_id_that_may_have_a_level() -> None:
+    known = "\n".join(sorted(all_rules()))
+
+    assert len(words_of_the_schema_rules()) > 20
+    assert [word for word in sorted(words_of_the_schema_rules()) if word not in known] == []
 
 
 def test_every_id_that_contracts_can_give_may_have_a_level() -> None:
@@ -127,6 +148,33 @@ def test_a_reindex_where_an_embedding_is_not_said_any_more() -> None:
     (found,) = reindexes({MODEL: contract(embedded("old"))}, {MODEL: contract("paths: {}")}, CALLS)
 
     assert found.new is None
+
+
+models = st.sampled_from(["a", "b", "c"])
+
+
+@given(models, models)
+def test_a_reindex_is_asked_for_exactly_where_the_embedding_differs(old: str, new: str) -> None:
+    before, after = contract(embedded(old)), contract(embedded(new))
+
+    assert bool(reindexes({MODEL: before}, {MODEL: after}, CALLS)) is (old != new)
+    assert weigh(after, before, Asking(MODEL)).bump is (Bump.MAJOR if old != new else Bump.PATCH)
+
+
+@given(models, st.none() | models, st.lists(models, max_size=3))
+def test_an_index_that_fits_lets_a_release_serve_whatever_served_before(
+    target: str, served: str | None, declared: list[str]
+) -> None:
+    found = list(
+        index_findings(
+            "b.yaml",
+            indexed(*declared),
+            embedder(target, "2.0.0"),
+            embedder(served, "1.0.0") if served else None,
+        )
+    )
+
+    assert bool(found) is (target not in declared if declared else served not in {None, target})
 
 
 def embedder(model: str, version: str) -> Embedder:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from lockstep.adapters.git import Repository
 from lockstep.core.contract.contract import Contract
 from lockstep.core.contract.edges import Contracts, edges
+from lockstep.core.contract.fields import embeddings_of
 from lockstep.core.contract.pinned import contracts_of, texts_needed
 from lockstep.core.contract.reindex import reindexes
-from lockstep.core.contract.weigh import ContractChange, Judged, Levels, unread, weigh
+from lockstep.core.contract.weigh import Asking, ContractChange, Judged, Levels, unread, weigh
 from lockstep.core.errors import Refused
 from lockstep.core.inputs import Calls, Comparison, InputKind, Inputs
 from lockstep.core.names import ComponentName, GitOid
@@ -47,11 +48,15 @@ class Against:
         base: The release; None for the first.
         entry: The entry of what is planned; it is compared with the entry of the base, whatever its name was.
         changed: Components that are in both and of which a contract or use file changed.
+        trained: Components whose weights changed.
+        today: The day of the commit that is planned, such as 2030-01-31.
     """
 
     base: Release | None
     entry: ComponentName
     changed: tuple[ComponentName, ...]
+    trained: tuple[ComponentName, ...]
+    today: str | None
 
     @property
     def pairs(self) -> tuple[tuple[ComponentName, ComponentName], ...]:
@@ -64,10 +69,10 @@ class Against:
         return tuple(sorted([*own, *([(self.entry, self.base.entry)] if is_asked else [])]))
 
 
-def against(base: Release | None, entry: ComponentName, comparison: Comparison) -> Against:
+def against(base: Release | None, entry: ComponentName, comparison: Comparison, today: str | None) -> Against:
     """What the contracts of a planned release are compared with."""
-    changed = {change.component for change in comparison.changes if change.kind is InputKind.CONTRACT}
-    return Against(base, entry, tuple(sorted(changed)))
+    contracts, weights = comparison.of(InputKind.CONTRACT), comparison.of(InputKind.WEIGHTS)
+    return Against(base, entry, contracts, weights, today)
 
 
 def judge_plan(repository: Repository, inputs: Inputs, calls: Calls, old: Against, levels: Levels) -> Judged:
@@ -96,5 +101,9 @@ def judge_plan(repository: Repository, inputs: Inputs, calls: Calls, old: Agains
             continue
         before |= {name: contract} if name == counterpart else {}
         if contract.files != now.promised[name].files:
-            changes.append(weigh(name, now.promised[name], contract, levels, is_entry=name == old.entry))
-    return Judged(edges(now, levels), tuple(changes), reindexes(before, now.promised, calls))
+            asking = Asking(name, name == old.entry, levels, old.today)
+            changes.append(weigh(now.promised[name], contract, asking))
+    moved = reindexes(before, now.promised, calls)
+    said = {one.component for one in moved}
+    doubts = (name for name in old.trained if name not in said and embeddings_of(now.promised[name]))
+    return Judged(edges(now, levels), tuple(changes), moved, tuple(doubts))

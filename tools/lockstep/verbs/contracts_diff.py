@@ -14,7 +14,7 @@ from lockstep.core.contract.contract import Contract
 from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.gather import Read, contract_at
 from lockstep.core.contract.reading import LIMIT_BYTES
-from lockstep.core.contract.weigh import Levels, weigh
+from lockstep.core.contract.weigh import Asking, Levels, weigh
 from lockstep.core.errors import Finding, UsageError
 from lockstep.core.names import ComponentName, GitSha
 from lockstep.core.source import component_path, load_components
@@ -73,7 +73,7 @@ def compare(old: Side, new: Side, levels: Levels) -> Compared:
     """
     before, after = contract_at(old.read, old.path), contract_at(new.read, new.path)
     if isinstance(before, Contract) and isinstance(after, Contract):
-        weighed = weigh(_NOBODY, after, before, levels, is_entry=True)
+        weighed = weigh(after, before, Asking(_NOBODY, is_entry=True, levels=levels))
         same = sorted(before.files.values()) == sorted(after.files.values())
         return Compared(old, new, weighed.findings, Bump.NONE if same and not weighed.findings else weighed.bump)
     wrong = [one for found in (before, after) if not isinstance(found, Contract) for one in found]

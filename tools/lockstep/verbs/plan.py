@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lockstep.adapters.git import GitTree
+from lockstep.adapters.history import commit_days
 from lockstep.core.bundle import Bundle
 from lockstep.core.contract.weigh import Judged
 from lockstep.core.errors import Finding, OutsideError, Refused
@@ -71,7 +72,7 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     base = base or latest
     held, inputs = _held(workspace.state, source)
     comparison = _comparison(base, source, inputs)
-    old = against(base, source.bundle.entry, comparison)
+    old = against(base, source.bundle.entry, comparison, commit_days(workspace.repository, [commit]).get(commit))
     judged = judge_plan(workspace.repository, inputs, source.calls, old, source.bundle.contracts.levels)
     plan_ = plan(
         base.version if base else None,

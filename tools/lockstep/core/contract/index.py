@@ -65,7 +65,9 @@ def _why(declared: tuple[Index, ...], served: Embedder | None, before: tuple[Emb
     if declared:
         return "; ".join(f"the index `{one.name}` was built with {one.built_with.embedding}" for one in declared)
     version = served.version if served else "nothing"
-    return f"release {version} embeds with {' and with '.join(map(str, before))}, and no index is declared"
+    return (
+        f"release {version} embeds with {' and with '.join(map(str, before))}, and no index of its vectors is declared"
+    )
 
 
 def _finding(path: str, name: ComponentName, wanted: Embedding, target: Embedder, why: str) -> Finding:

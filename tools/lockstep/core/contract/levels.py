@@ -43,6 +43,8 @@ _ACTIONS = ("added", "removed", "changed", "generalized")
 _WORDS = {
     *(f"{bound}-{move}" for bound, move in product(_BOUNDS, _MOVES)),
     *(f"{keyword}-{action}" for keyword, action in product(_KEYWORDS, _ACTIONS)),
+    *("list-of-types-widened", "list-of-types-narrowed"),
+    *("wrapped-in-one-of", "wrapped-in-one-of-original-preserved"),
     *("type-changed", "type-generalized", "type-specialized", "became-enum", "became-not-enum"),
     *("became-nullable", "became-not-nullable", "unique-items-set", "unique-items-unset"),
     *("schema-became-false", "schema-became-not-false", "discriminator-property-name-changed"),

@@ -11,6 +11,7 @@ from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.weigh import ContractChange, Judged, finding_text
 from lockstep.core.notes_markdown import code, reindex_text
 
+DOUBT = "its weights changed, and its contract says that it embeds as before: if its vectors differ, say so there"
 _MOST = 20  # findings of one contract or call that are listed
 
 
@@ -21,7 +22,8 @@ def judged_lines(judged: Judged) -> list[str]:
         lines += [f"! {edge.caller} -> {edge.callee} {edge.state}", *_listed(_heavy(edge))]
     for change in judged.changed:
         lines += [f"contract of {change.component}: {change_said(change)}", *_listed(change.findings)]
-    return [*lines, *(f"! {one.component}: {one.sentence}" for one in judged.reindexes)]
+    lines += [f"! {one.component}: {one.sentence}" for one in judged.reindexes]
+    return [*lines, *(f"! {name}: {DOUBT}" for name in judged.doubts)]
 
 
 def warning_lines(judged: Judged) -> Iterator[str]:
@@ -31,6 +33,8 @@ def warning_lines(judged: Judged) -> Iterator[str]:
             yield f"warning: {edge.caller} calls {edge.callee}: {finding_text(one)} at {one.provider}"
     for moved in judged.reindexes:
         yield f"warning: {moved.component}: {moved.sentence}; docs/contracts.md#reindex says how"
+    for name in judged.doubts:
+        yield f"warning: {name}: {DOUBT}"
 
 
 def calls_counted(judged: Judged) -> str:
@@ -64,6 +68,7 @@ def _listed(findings: Iterable[ContractFinding]) -> Iterator[str]:
 def judged_markdown(judged: Judged) -> list[str]:
     """The same as parts of a Markdown page; no part where everything is as it was and fits."""
     parts = [reindex_text(one) for one in judged.reindexes]
+    parts += [f"`{name}`: {DOUBT}." for name in judged.doubts]
     for edge in judged.unfit:
         parts.append(f"**`{edge.caller}` calls `{edge.callee}`, and that {edge.state}:**")
         parts.append("\n".join(_bullets(_heavy(edge))))
@@ -86,5 +91,6 @@ def judged_data(judged: Judged) -> dict[str, Any]:
     return {
         "calls": [{**asdict(edge), "state": str(edge.state)} for edge in judged.edges],
         "changed": [asdict(change) for change in judged.changed],
+        "doubts": list(judged.doubts),
         "reindexes": [one.model_dump(mode="json") for one in judged.reindexes],
     }

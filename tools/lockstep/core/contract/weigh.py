@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.core.contract.contract import Contract
@@ -42,6 +42,23 @@ class ContractChange:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """What else is known of a contract that changed.
+
+    Args:
+        component: Whose it is.
+        is_entry: Whether it is what the outside sees.
+        levels: Levels that the team has chosen.
+        today: The day for which sunsets are judged: that of the commit, so that it is the same whenever somebody asks.
+    """
+
+    component: ComponentName
+    is_entry: bool = False
+    levels: Levels = field(default_factory=dict)
+    today: str | None = None
+
+
+@dataclass(frozen=True)
 class Judged:
     """What the contracts of a release say of it.
 
@@ -49,11 +66,13 @@ class Judged:
         edges: Every call.
         changed: Every contract that changed since the base, by component.
         reindexes: Embeddings that changed since the base.
+        doubts: Components whose weights changed while their contract says that they embed as before.
     """
 
     edges: tuple[Edge, ...] = ()
     changed: tuple[ContractChange, ...] = ()
     reindexes: tuple[Reindex, ...] = ()
+    doubts: tuple[ComponentName, ...] = ()
 
     @property
     def unfit(self) -> tuple[Edge, ...]:
@@ -61,9 +80,10 @@ class Judged:
         return tuple(edge for edge in self.edges if edge.state is not EdgeState.FITS)
 
 
-def weigh(component: ComponentName, new: Contract, old: Contract, levels: Levels, *, is_entry: bool) -> ContractChange:
+def weigh(new: Contract, old: Contract, asking: Asking) -> ContractChange:
     """What the change of a contract weighs."""
-    findings = releveled(satisfies(new, old), levels)
+    component, is_entry = asking.component, asking.is_entry
+    findings = releveled(satisfies(new, old, today=asking.today), asking.levels)
     if any(finding.level.is_breaking for finding in findings):
         bump = Bump.MAJOR
     elif findings or _meaning(new) != _meaning(old):
