@@ -84,6 +84,10 @@ class Use:
         asked = {str(self.asked(exchange)) for exchange in exchanges}
         return [f"{one}: is in the use file, and nobody asked it" for one in self.operations() if str(one) not in asked]
 
+    def media(self, operation: Operation) -> set[str]:
+        """The media types that an operation takes."""
+        return set(self._content(self._below(operation.node, "requestBody")))
+
     def request_faults(self, exchange: Exchange) -> list[str]:
         """What a request has that the use file has not, or lacks; empty if it is one that the use file describes."""
         operation = self.asked(exchange)

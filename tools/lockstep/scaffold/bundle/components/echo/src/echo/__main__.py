@@ -19,7 +19,8 @@ class Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answers health questions: nothing has to be loaded, so a running instance is ready."""
         known = self.path in {"/healthz", "/readyz"}
-        self.say(200 if known else 404, {"ok": known})
+        self.close_connection = not known
+        self.say(200 if known else 405 if self.path == "/echo" else 404, {"ok": known})
 
     def do_POST(self) -> None:
         """Answers with the text of the body."""
@@ -32,6 +33,8 @@ class Answering(BaseHTTPRequestHandler):
         try:
             text = json.loads(self.rfile.read(size))["text"]
         except (ValueError, LookupError, TypeError):
+            text = None
+        if not isinstance(text, str):
             self.say(422, {"error": {"what": "the body is not {text}", "fix": 'send {"text": "some words"}'}})
             return
         self.say(200, {"text": text})
@@ -42,10 +45,18 @@ class Answering(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
+        if status == 405:
+            self.send_header("allow", "POST")
         if DRAINING.is_set() or self.close_connection:
             self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answers what no method here handles: with 405, for another method (RFC 9110, 15.5.6)."""
+        self.close_connection = True
+        problem = {"what": message or explain, "fix": "POST /echo"}
+        self.say(405 if code == 501 else code, {"error": problem})
 
     def log_message(self, *_: object) -> None:
         """Logs nothing for a request that was answered."""

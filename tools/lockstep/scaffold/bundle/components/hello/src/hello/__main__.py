@@ -56,7 +56,7 @@ class Answering(BaseHTTPRequestHandler):
         elif url.path == "/readyz":
             self.say(200 if READY.is_set() else 503, {"ready": READY.is_set()})
         elif url.path == "/greet":
-            self.greet(parse_qs(url.query).get("name", [""])[0].strip())
+            self.greet(parse_qs(url.query).get("name", [""])[0])
         else:
             self.say(404, {"error": {"what": f"no such path: {url.path}", "fix": "GET /greet?name=Ada"}})
 
@@ -81,10 +81,18 @@ class Answering(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.send_header("x-lockstep-release", INSTANCE)
-        if DRAINING.is_set() or time.monotonic() >= self.expires:
+        if status == 405:
+            self.send_header("allow", "GET")
+        if DRAINING.is_set() or self.close_connection or time.monotonic() >= self.expires:
             self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answers what no method here handles: with 405, for another method (RFC 9110, 15.5.6)."""
+        self.close_connection = True
+        problem = {"what": message or explain, "fix": "GET /greet?name=Ada"}
+        self.say(405 if code == 501 else code, {"error": problem})
 
     def log_message(self, *_: object) -> None:
         """Logs nothing for a request that was answered."""
