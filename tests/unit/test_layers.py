@@ -17,6 +17,7 @@ PURE = {
         "__future__",
         "abc",
         "base64",
+        "bisect",
         "collections",
         "contextlib",
         "copy",

@@ -238,7 +238,7 @@ def _graph(workspace: Workspace, checked: Checked, commit: str) -> CallGraph:
     from lockstep.core.contract.forms.calls import CallGraph, told_calls  # noqa: PLC0415
 
     name = workspace.bundle.name
-    at = f" at {commit or 'HEAD'} ({checked.commit[:10]})" if checked.commit else " as it lies here"
+    at = f" at {commit or 'HEAD'} ({checked.commit[:10]})" if checked.commit else ", the working copy"
     gathered = checked.gathered
     components = tuple(sorted(gathered.components))
     calls = told_calls(checked.edges, checked.unasked)

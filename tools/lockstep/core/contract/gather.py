@@ -5,24 +5,26 @@ Releases read theirs by the ids of their inputs (`pinned`); here nothing is pinn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep.core.bundle import call_findings
 from lockstep.core.component import Component
-from lockstep.core.contract.contract import Contract, parse_contract, referenced
+from lockstep.core.contract.contract import Contract, parse_contract
 from lockstep.core.contract.edges import Call, Contracts
 from lockstep.core.contract.fields import fields_of
 from lockstep.core.contract.finding import Level
-from lockstep.core.contract.referred import referred_problem
+from lockstep.core.contract.referred import files_referred, referred_problem
 from lockstep.core.document import InvalidDocument
 from lockstep.core.errors import Finding, Refused
 from lockstep.core.names import ComponentName
 from lockstep.core.source import component_path, load_bundle, load_components
-from lockstep.core.tree import Tree
+from lockstep.core.tree import Tree, TreeEntry
 
 Read = Callable[[Sequence[str]], Mapping[str, bytes]]
 RULE = "contract/text"
+_FILES = {"100644", "100755"}  # Git's modes
 _LONG, _LONG_NAME = 1000, 255  # characters of a path, bytes of a name
 
 
@@ -73,34 +75,58 @@ def gather(tree: Tree) -> Gathered:
     except Refused as error:
         return Gathered(bundle.entry, {}, Contracts({}, {}), {}, error.findings)
     problems = list(call_findings(bundle.entry, components))
+    paths = {
+        (name, callee): component_path(name, path)
+        for name, component in sorted(components.items())
+        for callee, path in ((None, component.contract), *sorted(component.calls.items()))
+    }
+    files = _read_ahead(tree, paths.values())
+    entries = tree.look([*paths.values(), *files])
     promised: dict[ComponentName, Contract] = {}
     uses: dict[Call, Contract] = {}
-    for name, component in sorted(components.items()):
-        for callee, path in ((None, component.contract), *sorted(component.calls.items())):
-            own = component_path(name, path)
-            found = _contract(tree, own, name)
-            if not isinstance(found, Contract):
-                problems += found
-            elif callee is None:
-                promised[name] = found
-            else:
-                uses[name, callee] = found
+    for (name, callee), path in paths.items():
+        found = _contract(files, entries, path, name)
+        if not isinstance(found, Contract):
+            problems += found
+        elif callee is None:
+            promised[name] = found
+        else:
+            uses[name, callee] = found
     levels = bundle.contracts.levels
     return Gathered(bundle.entry, components, Contracts(promised, uses), levels, tuple(sorted(set(problems))))
 
 
-def _contract(tree: Tree, path: str, name: ComponentName) -> Contract | list[Finding]:
+def _read_ahead(tree: Tree, paths: Iterable[str]) -> dict[str, bytes]:
+    """These files and all that they refer to: the tree is asked as often as references are deep, not for each file."""
+    found: dict[str, bytes] = {}
+    asked: set[str] = set()
+    waiting = set(paths)
+    while waiting:
+        asked |= waiting
+        new = tree.read(sorted(waiting))
+        found |= new
+        waiting = {other for path, data in new.items() for other in _others_of(data, path)} - asked
+    return found
+
+
+def _others_of(data: bytes, path: str) -> tuple[str, ...]:
+    with contextlib.suppress(InvalidDocument):  # it is told where the contract is parsed
+        return tuple(filter(_is_name, files_referred(data, path)))
+    return ()
+
+
+def _contract(
+    files: Mapping[str, bytes], entries: Mapping[str, TreeEntry], path: str, name: ComponentName
+) -> Contract | list[Finding]:
     """The contract in a file of a component, with what it refers to, all of which must be the component's own."""
-    entry = tree.look([path]).get(path)
-    if entry is None:
+    if path not in entries:
         what = f"components/{name}/component.yaml names it, and it is not there"
         return [Finding(RULE, path, what, f"create {path} and git add it, or correct the path", name)]
-    if entry.mode not in {"100644", "100755"}:
+    if entries[path].mode not in _FILES or path not in files:
         return [Finding(RULE, path, "it is no file", "put the file itself there", name)]
-    found = contract_at(tree.read, path, name)
+    found = contract_at(lambda asked: {one: files[one] for one in asked if one in files}, path, name)
     if not isinstance(found, Contract):
         return found
-    entries = tree.look(list(found.files))
     wrong = [problem for other in found.files if (problem := referred_problem(name, other, entries.get(other)))]
     return [Finding("contract/reference", path, *problem, name) for problem in wrong] or found
 
@@ -118,7 +144,7 @@ def contract_at(read: Read, path: str, name: str = "") -> Contract | list[Findin
     problems: list[Finding] = []
     for here in waiting:
         try:
-            others = [one for one in referenced(files[here], here) if one not in files and _is_name(one)]
+            others = [one for one in files_referred(files[here], here) if one not in files and _is_name(one)]
         except InvalidDocument as error:
             problems.append(Finding(RULE, error.where, error.what, error.fix, name))
             continue

@@ -8,9 +8,11 @@ Source: Sugiyama, Tagawa, Toda: Methods for Visual Understanding of Hierarchical
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 Point = tuple[int, int]
 Knot = tuple[str, str, int]  # a component (name, "", column), or where a call passes a column (caller, callee, column)
@@ -59,7 +61,8 @@ def layout(names: Sequence[str], calls: Sequence[tuple[str, str]]) -> Layout:
     top = min((y - _height(knot) // 2 for knot, y in middle.items()), default=0)
     middle = {knot: y - top for knot, y in middle.items()}
     boxes = {knot[0]: (_left(knot), middle[knot] - HEIGHT // 2) for knot in middle if not knot[1]}
-    ways = {call: _way(chain, middle, chains) for call, chain in chains.items()}
+    ports = _ports(chains, middle)
+    ways = {call: _way(chain, middle, ports) for call, chain in chains.items()}
     bottom = max((y + _height(knot) // 2 for knot, y in middle.items()), default=0)
     return Layout(boxes, ways, (len(columns) - 1) * (WIDTH + GAP_X) + WIDTH, bottom)
 
@@ -86,18 +89,22 @@ def _sorted(
 ) -> list[list[Knot]]:
     """The columns in the best order that some sweeps to and fro find."""
     best, fewest = columns, _crossings(columns, links)
+    place = _places(columns)
     for sweep in range(_SWEEPS):
-        columns = [list(column) for column in columns]
         step = 1 if sweep % 2 == 0 else -1
+        swept: list[list[Knot]] = []
         for column in columns[::step]:
-            place = {knot: row for one in columns for row, knot in enumerate(one)}
-            side = {
-                knot: [place[other] for other in near.get(knot, ()) if other[2] == knot[2] - step] for knot in column
-            }
-            column.sort(key=lambda knot: (_mean(side[knot], place[knot]), place[knot]))
+            side = {knot: [place[one] for one in near.get(knot, ()) if one[2] == knot[2] - step] for knot in column}
+            swept.append(sorted(column, key=lambda knot: (_mean(side[knot], place[knot]), place[knot])))
+            place |= {knot: row for row, knot in enumerate(swept[-1])}
+        columns = swept[::step]
         if (crossings := _crossings(columns, links)) < fewest:
             best, fewest = columns, crossings
     return best
+
+
+def _places(columns: list[list[Knot]]) -> dict[Knot, int]:
+    return {knot: row for column in columns for row, knot in enumerate(column)}
 
 
 def _mean(places: Sequence[int], other: float) -> float:
@@ -105,13 +112,20 @@ def _mean(places: Sequence[int], other: float) -> float:
 
 
 def _crossings(columns: list[list[Knot]], links: Sequence[tuple[Knot, Knot]]) -> int:
-    place = {knot: row for column in columns for row, knot in enumerate(column)}
-    rows = [(left[2], place[left], place[right]) for left, right in links]
-    return sum(
-        one[0] == other[0] and (one[1] - other[1]) * (one[2] - other[2]) < 0
-        for index, one in enumerate(rows)
-        for other in rows[index + 1 :]
-    )
+    """How many lines cross: between two columns, pairs whose right ends stand the other way round than their left."""
+    place = _places(columns)
+    gaps: dict[int, list[tuple[int, int]]] = {}
+    for left, right in links:
+        gaps.setdefault(left[2], []).append((place[left], place[right]))
+    total = 0
+    for rows in gaps.values():
+        above: list[int] = []
+        for _, group in groupby(sorted(rows), key=itemgetter(0)):
+            rights = [row for _, row in group]
+            total += sum(len(above) - bisect_right(above, row) for row in rights)
+            for row in rights:
+                insort(above, row)
+    return total
 
 
 def _middles(columns: list[list[Knot]], near: Mapping[Knot, list[Knot]]) -> dict[Knot, int]:
@@ -144,17 +158,27 @@ def _left(knot: Knot) -> int:
     return knot[2] * (WIDTH + GAP_X)
 
 
+def _ports(
+    chains: Mapping[tuple[str, str], tuple[Knot, ...]], middle: Mapping[Knot, int]
+) -> dict[tuple[Knot, Knot], int]:
+    """Where the line between a box and its next knot begins or ends, from the box's middle: in the order of where they
+    lead, so that lines of one box do not cross.
+    """
+    sides: dict[tuple[Knot, bool], list[Knot]] = {}
+    for chain in chains.values():
+        sides.setdefault((chain[0], True), []).append(chain[1])
+        sides.setdefault((chain[-1], False), []).append(chain[-2])
+    return {
+        (box, knot): HEIGHT * (row + 1) // (len(knots) + 1) - HEIGHT // 2
+        for (box, _), knots in sides.items()
+        for row, knot in enumerate(sorted(knots, key=lambda knot: (middle[knot], knot)))
+    }
+
+
 def _way(
-    chain: tuple[Knot, ...], middle: Mapping[Knot, int], chains: Mapping[tuple[str, str], tuple[Knot, ...]]
+    chain: tuple[Knot, ...], middle: Mapping[Knot, int], ports: Mapping[tuple[Knot, Knot], int]
 ) -> tuple[Point, ...]:
-    """Calls leave and reach a box at places of their own, in the order of where they lead."""
-    leaves = sorted((middle[one[1]], one[1]) for one in chains.values() if one[0] == chain[0])
-    comes = sorted((middle[one[-2]], one[-2]) for one in chains.values() if one[-1] == chain[-1])
-    first = (_left(chain[0]) + WIDTH, middle[chain[0]] + _port([knot for _, knot in leaves], chain[1]))
-    last = (_left(chain[-1]), middle[chain[-1]] + _port([knot for _, knot in comes], chain[-2]))
+    first = (_left(chain[0]) + WIDTH, middle[chain[0]] + ports[chain[0], chain[1]])
+    last = (_left(chain[-1]), middle[chain[-1]] + ports[chain[-1], chain[-2]])
     inner = [(_left(knot) + side, middle[knot]) for knot in chain[1:-1] for side in (0, WIDTH)]
     return (first, *inner, last)
-
-
-def _port(knots: list[Knot], knot: Knot) -> int:
-    return HEIGHT * (knots.index(knot) + 1) // (len(knots) + 1) - HEIGHT // 2

@@ -16,7 +16,7 @@ from lockstep.core.contract.forms.xml import xml_text
 
 _MARGIN, _TOP, _LINE = 28, 76, 22
 _LEAST = 820  # pixels, so that there is room for words
-_LETTER = 7  # pixels of a letter of 13, on the wide side
+_LETTER = 7  # pixels of a letter of 13
 _STYLES = {  # state -> color on a light page, on a dark one, width and dash of the line
     EdgeState.FITS: ("#2f7d4f", "#56c288", "1.5", ""),
     EdgeState.MAY_NOT_FIT: ("#8a5a00", "#e8b84a", "2", "7 4"),
@@ -169,9 +169,9 @@ def _mark(call: ToldCall, place: Point) -> str:
 def _row(call: ToldCall, y: int, width: int) -> str:
     """What a mark stands for, in words."""
     name = f"{call.caller} → {call.callee}"
-    room = (width - 2 * _MARGIN - 40) // _LETTER
+    room = (width - 2 * _MARGIN - 60) // _LETTER
     head = _cut(name, room // 2)
-    words = _cut(call.words, max(20, room - len(head) - 3))
+    words = _cut(call.words, max(20, room - len(head) - 6))  # bold letters are wider
     said = (
         f'<tspan font-weight="600">{xml_text(head)}</tspan>'
         f'<tspan dx="10" class="lc-quiet" fill="{_COLORS[_QUIET][0]}">{xml_text(words)}</tspan>'
