@@ -34,8 +34,10 @@ def body_pair_of(seed: int) -> Pair:
     return Pair(seed, documents[0], documents[1])
 
 
-def openapi(random: Random, whole: Schema, version: str, *, is_request: bool) -> dict[str, Any]:
-    """A document with one operation whose request or answer has this schema."""
+def openapi(random: Random | None, whole: Schema, version: str, *, is_request: bool) -> dict[str, Any]:
+    """A document with one operation whose request or answer has this schema; with chance given, some properties are
+    marked as only read or only written.
+    """
     whole = copy.deepcopy(whole)
     definitions = whole.pop("$defs", {}) if isinstance(whole, dict) else {}
     schemas = {_ROOT: whole, **definitions}
@@ -58,14 +60,14 @@ def openapi(random: Random, whole: Schema, version: str, *, is_request: bool) ->
     }
 
 
-def _mark(random: Random, here: Schema) -> None:
+def _mark(random: Random | None, here: Schema) -> None:
     """References as OpenAPI writes them, and now and then a property that is only read or only written."""
     if not isinstance(here, dict):
         return
     if isinstance(reference := here.get("$ref"), str):
         here["$ref"] = COMPONENTS + (reference.rpartition("/")[2] if "/" in reference else _ROOT)
-    for one in here.get("properties", {}).values():
-        if isinstance(one, dict) and "$ref" not in one and chance(random, 0.06):
+    for one in here.get("properties", {}).values() if random else ():
+        if random and isinstance(one, dict) and "$ref" not in one and chance(random, 0.06):
             one[random.choice(("readOnly", "writeOnly"))] = True
 
 

@@ -21,7 +21,7 @@ from lockstep.core.contract.contract import parse_contract
 from lockstep.core.contract.satisfies import satisfies
 from lockstep.core.errors import LockstepError
 
-INSTANCES = 60  # made for each pair, beside the small world of single values
+INSTANCES = 100  # made for each pair, beside the small world of single values
 
 
 @dataclass(frozen=True)
