@@ -5,11 +5,12 @@ sender may send is refused by the reader.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator
 
 from fuzz.edits import edited, holders, rewritten
@@ -20,7 +21,7 @@ from lockstep.core.contract.contract import parse_contract
 from lockstep.core.contract.satisfies import satisfies
 from lockstep.core.errors import LockstepError
 
-INSTANCES = 60  # made for each pair, beside the small world of single values
+INSTANCES = 100  # made for each pair, beside the small world of single values
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,21 @@ class Tried:
         return bool(self.rules) and not self.proof
 
 
+@dataclass(frozen=True)
+class World:
+    """A kind of pairs.
+
+    Args:
+        make: The pair of a seed.
+        search: How many instances one side sends, and the first of them that the other refuses, of some that are made.
+        pieces: What a side is with one thing less.
+    """
+
+    make: Callable[[int], Pair]
+    search: Callable[[Pair, int], tuple[int, tuple[Any, ...]]]
+    pieces: Callable[[Any], Iterator[Any]]
+
+
 def pair_of(seed: int) -> Pair:
     """The pair of a seed: mostly a schema and an edited one, either of them first."""
     random = Random(seed)
@@ -90,13 +106,13 @@ def _contract(name: str, whole: Schema) -> Any:
     return parse_contract({name: json.dumps(whole).encode()}, name)
 
 
-def tried(pair: Pair, count: int = INSTANCES) -> Tried:
+def tried(world: World, pair: Pair, count: int = INSTANCES) -> Tried:
     """The verdict about a pair, and what instances say of it."""
     try:
         rules, error = judged(pair.sender, pair.reader), ""
     except LockstepError as refused:
         rules, error = (), str(refused)
-    valid, proof = counterexample(pair, count)
+    valid, proof = world.search(pair, count)
     return Tried(pair, rules, error, valid, proof)
 
 
@@ -104,18 +120,30 @@ def counterexample(pair: Pair, count: int) -> tuple[int, tuple[Any, ...]]:
     """How many instances the sender allows, and the first of them that the reader refuses."""
     if is_ring(pair.sender) or is_ring(pair.reader):
         return 0, ()
-    sends, reads = Draft202012Validator(pair.sender), Draft202012Validator(pair.reader)
+    return first_refused((pair.sender,), pair.reader, instances(Random(~pair.seed), pair.sender, pair.reader, count))
+
+
+def first_refused(sends: tuple[Schema, ...], reads: Schema, tried_out: Iterable[Any]) -> tuple[int, tuple[Any, ...]]:
+    """How many of these instances are valid for every schema of the sender, and the first of them that the reader
+    refuses: by two validators that know nothing of each other.
+    """
+    *send, read = (jsonschema_rs.Draft202012Validator(one) for one in (*sends, reads))
     seen: set[str] = set()
     valid = 0
-    for instance in instances(Random(~pair.seed), pair.sender, pair.reader, count):
+    for instance in tried_out:
         if (text := repr(instance)) in seen:
             continue
         seen.add(text)
-        if sends.is_valid(instance):
+        if all(one.is_valid(instance) for one in send):
             valid += 1
-            if not reads.is_valid(instance):
+            if not read.is_valid(instance) and _is_confirmed(sends, reads, instance):
                 return valid, (instance,)
     return valid, ()
+
+
+def _is_confirmed(sends: tuple[Schema, ...], reads: Schema, instance: Any) -> bool:
+    of_sender = all(Draft202012Validator(one).is_valid(instance) for one in sends)
+    return of_sender and not Draft202012Validator(reads).is_valid(instance)
 
 
 def is_ring(whole: Schema) -> bool:
@@ -148,14 +176,14 @@ def _in_place(here: dict[str, Any], whole: Schema) -> Iterator[Schema]:
         yield found
 
 
-def smaller(found: Tried, count: int = INSTANCES) -> Tried:
+def smaller(world: World, found: Tried, count: int = INSTANCES) -> Tried:
     """A pair as small as can be made from this one of which the verdict is as false."""
     best, progress = found, True
     while progress:
         progress = False
-        for pair in _cut(best.pair):
+        for pair in _cut(world, best.pair):
             try:
-                candidate = tried(pair, count)
+                candidate = tried(world, pair, count)
             except Exception:  # noqa: BLE001, S112 - what was cut made no schema
                 continue
             if candidate.is_false_compatible:
@@ -164,25 +192,24 @@ def smaller(found: Tried, count: int = INSTANCES) -> Tried:
     return best
 
 
-def _cut(pair: Pair) -> Iterator[Pair]:
-    for sender in _pieces(pair.sender):
-        if _is_schema(sender):
-            yield Pair(pair.seed, sender, pair.reader)
-    for reader in _pieces(pair.reader):
-        if _is_schema(reader):
-            yield Pair(pair.seed, pair.sender, reader)
+def _cut(world: World, pair: Pair) -> Iterator[Pair]:
+    for sender in world.pieces(pair.sender):
+        yield Pair(pair.seed, sender, pair.reader)
+    for reader in world.pieces(pair.reader):
+        yield Pair(pair.seed, pair.sender, reader)
 
 
-def _is_schema(whole: Any) -> bool:
-    return "[]" not in json.dumps(whole) and Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(whole)
+def _schemas(whole: Any) -> Iterator[Any]:
+    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    return (one for one in pieces_of(whole) if "[]" not in json.dumps(one) and meta.is_valid(one))
 
 
-def _pieces(here: Any) -> Iterator[Any]:
+def pieces_of(here: Any) -> Iterator[Any]:
     """The value with one thing less."""
     if isinstance(here, dict):
         for key, below in here.items():
             yield {name: one for name, one in here.items() if name != key}
-            for piece in _pieces(below):
+            for piece in pieces_of(below):
                 yield {**here, key: piece}
             if isinstance(below, dict) and key not in {"properties", "$defs", "patternProperties"}:
                 yield below
@@ -191,5 +218,8 @@ def _pieces(here: Any) -> Iterator[Any]:
     elif isinstance(here, list):
         for index, below in enumerate(here):
             yield here[:index] + here[index + 1 :]
-            for piece in _pieces(below):
+            for piece in pieces_of(below):
                 yield [*here[:index], piece, *here[index + 1 :]]
+
+
+SCHEMAS = World(pair_of, counterexample, _schemas)

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 
-from fuzz.pairs import Tried, pair_of, smaller, tried
+from fuzz.bodies import BODIES
+from fuzz.pairs import SCHEMAS, Tried, smaller, tried
 
 _BATCH = 250
+WORLDS = {"schemas": SCHEMAS, "bodies": BODIES}
 
 
 @dataclass
@@ -72,35 +75,42 @@ class Tally:
         )
 
 
-def soak(first: int, count: int, processes: int = 1) -> Tally:
-    """What the pairs of these seeds say."""
+def soak(world: str, first: int, count: int, processes: int = 1) -> Tally:
+    """What the pairs of these seeds say.
+
+    Args:
+        world: Which kind of pairs; a key of WORLDS.
+        first: The first seed.
+        count: How many.
+        processes: How many at the same time.
+    """
     batches = [range(start, min(start + _BATCH, first + count)) for start in range(first, first + count, _BATCH)]
     whole = Tally()
     if processes == 1:
         for batch in batches:
-            whole.join(_batch(batch))
+            whole.join(_batch(world, batch))
         return whole
     with ProcessPoolExecutor(processes) as pool:
-        for one in pool.map(_batch, batches):
+        for one in pool.map(_batch, repeat(world), batches):
             whole.join(one)
     return whole
 
 
-def _batch(seeds: Iterable[int]) -> Tally:
+def _batch(world: str, seeds: Iterable[int]) -> Tally:
     found = Tally()
     for seed in seeds:
         try:
-            found.add(tried(pair_of(seed)))
+            found.add(tried(WORLDS[world], WORLDS[world].make(seed)))
         except Exception as error:  # noqa: BLE001 - a crash of the judge is what is looked for
             found.crashed.append((seed, f"{type(error).__name__}: {error}"[:300]))
     return found
 
 
-def report(found: Tried) -> str:
-    """A false verdict in as few words as can be: seed, schemas, instance."""
-    least = smaller(found)
+def report(world: str, found: Tried) -> str:
+    """A false verdict in as few words as can be: seed, both sides, instance."""
+    least = smaller(WORLDS[world], found)
     pair = least.pair
     return (
-        f"seed {pair.seed}: called compatible\n  sender  {json.dumps(pair.sender)}\n"
+        f"seed {pair.seed} of {world}: called compatible\n  sender  {json.dumps(pair.sender)}\n"
         f"  reader  {json.dumps(pair.reader)}\n  proof   {json.dumps(least.proof[0])}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lockstep.core.contract.limits import LIMIT_DEPTH, LIMIT_DIGITS, LIMIT_VALUES, beyond
+from lockstep.core.contract.limits import LIMIT_DEPTH, LIMIT_DIGITS, LIMIT_YAML, beyond
 from lockstep.core.document import InvalidDocument
 
 # Of each mapping and list, by its id: the line (from 1) of every key or item, in their order.
@@ -47,7 +47,9 @@ def read_yaml(text: str, path: str) -> tuple[Any, Lines]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        where = f"{path}:{mark.line + 1 if mark else 1}"
+        # Of a character that YAML does not have only the offset is known, in bytes.
+        before = text.encode()[: getattr(error, "position", None) or 0]
+        where = f"{path}:{mark.line + 1 if mark else before.count(10) + 1}"
         raise InvalidDocument(f"not valid YAML: {problem}", where=where, fix="correct the file there") from error
     return builder.root, builder.lines
 
@@ -157,8 +159,8 @@ class _Builder:
     def add(self, value: Any, line: int, *, is_plain: bool = False) -> None:
         """Puts a value where it belongs: a key, the value of a key, or an item."""
         self.values += 1
-        if self.values > LIMIT_VALUES:
-            raise beyond(self.path, line, f"more than {LIMIT_VALUES:,} values, aliases written out")
+        if self.values > LIMIT_YAML:
+            raise beyond(self.path, line, f"more than {LIMIT_YAML:,} values of YAML, aliases written out")
         if not self.open:
             self.root = value
             return

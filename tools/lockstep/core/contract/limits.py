@@ -6,7 +6,8 @@ from lockstep.core.document import InvalidDocument
 
 LIMIT_BYTES = 32 << 20
 LIMIT_DEPTH = 200
-LIMIT_VALUES = 2_000_000  # keys are counted as well, and what stands behind an alias as if it were written out
+LIMIT_VALUES = 3_000_000  # of JSON, keys counted as well
+LIMIT_YAML = 1_000_000  # of YAML, which takes ten times as long; what stands behind an alias as if it were written out
 LIMIT_DIGITS = 300  # so that every number has a float, and none costs more than a moment
 Pointer = tuple[str, ...]
 
