@@ -72,8 +72,9 @@ func asked(base, revision string) (said answer) {
 	return
 }
 
+// As the command reads a file: names of headers in lower case.
 func read(path string) (*load.SpecInfo, error) {
 	loader := openapi3.NewLoader()
 	loader.IsExternalRefsAllowed = true
-	return load.NewSpecInfo(loader, load.NewSource(path))
+	return load.NewSpecInfo(loader, load.NewSource(path), load.WithLowercaseHeaders())
 }

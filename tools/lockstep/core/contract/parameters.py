@@ -167,7 +167,7 @@ def _one_parameter(case: Case, ours: Parameter, theirs: Parameter) -> None:
 
 
 def _spot(case: Case, one: Parameter) -> Spot:
-    return Spot(case.operation, Direction.REQUEST, Part.PARAMETER, str(one))
+    return Spot(case.operation, Direction.REQUEST, Part.PARAMETER, str(one), is_header=one.place == "header")
 
 
 def _schemas(case: Case, spot: Spot, pair: Pair, schemas: tuple[Node | None, Node | None]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, ContractKind, Node
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Draft, Judge, said
-from lockstep.core.contract.schema.change import Change, Effect, level_of
+from lockstep.core.contract.schema.change import Change, Effect, Kept, level_of
 from lockstep.core.contract.schema.proof import Prover, Reason, Step
 from lockstep.core.contract.schema.same import Same
 from lockstep.core.contract.schema.structure import Two
@@ -41,12 +41,14 @@ class Spot:
         direction: Who sends.
         part: What of the message.
         name: The place in words, such as "the query parameter `limit`" or "the answer 200 as application/json".
+        is_header: Whether it stands in a header.
     """
 
     operation: str
     direction: Direction
     part: Part
     name: str
+    is_header: bool = False
 
     @property
     def is_request(self) -> bool:
@@ -89,12 +91,13 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
     root = schemas.walk.place(needed, provider)
     for place, change in schemas.walk.changes(needed, provider):
         level = level_of(change.effect, is_request=spot.is_request)
-        rule = _word(spot, change)
-        if level.is_breaking and not change.is_kept:
-            if not reasons or _is_shown(schemas, place):
+        if level.is_breaking:
+            is_shown = not reasons or _is_shown(schemas, place)
+            if is_shown and change.kept is Kept.NOT:
                 continue
-            is_told = True
-        judge.add(_draft(spot, _way(root, place), replace(change, rule=rule), level))
+            level = Level.WARN if is_shown and change.kept is Kept.DOUBTED else level
+            is_told = is_told or not is_shown
+        judge.add(_draft(spot, _way(root, place), change, level))
     if reasons and not is_told:
         judge.add(_undecided(spot, reasons[0], provider, needed))
 
@@ -132,7 +135,7 @@ def _draft(spot: Spot, way: str, change: Change, level: Level) -> Draft:
     old, new = change.values
     values = f": {_value(old)} -> {_value(new)}" if (old, new) != (None, None) else ""
     return Draft(
-        rule=rule_id(spot, change.rule, is_root=not way),
+        rule=rule_id(spot, _word(spot, change, is_root=not way), is_root=not way),
         level=level,
         operation=spot.operation,
         what=change.what.replace("{0}", name) + values,
@@ -169,11 +172,24 @@ def _undecided(spot: Spot, reason: Reason, provider: Node, needed: Node) -> Draf
     )
 
 
-def _word(spot: Spot, change: Change) -> str:
-    """The rule's word in this direction: a change of type has another one where it breaks."""
-    if spot.is_request and change.rule == "type-specialized" and change.effect is Effect.NARROWS:
-        return "type-changed"
+def _word(spot: Spot, change: Change, *, is_root: bool) -> str:
+    """The rule's word at a spot, where it is not the same everywhere."""
+    if change.rule.startswith("type-"):
+        return _type_word(spot, change, is_root=is_root)
+    if change.rule.startswith("wrapped-in-one-of") and not is_root:
+        return "one-of-added"
+    if change.rule == "pattern-generalized" and not spot.is_request:
+        return "pattern-changed"
     return change.rule
+
+
+def _type_word(spot: Spot, change: Change, *, is_root: bool) -> str:
+    """Whatever breaks a request is `changed`; what breaks an answer is `generalized` where it has more types."""
+    if not spot.is_request:
+        return "type-specialized" if change.effect in {Effect.NARROWS, Effect.NONE} else change.rule
+    if change.effect in {Effect.WIDENS, Effect.NONE}:
+        return "type-generalized"
+    return "type-changed" if is_root or spot.part is Part.BODY else "type-specialized"
 
 
 def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:
@@ -185,4 +201,6 @@ def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:
         return f"{spot.direction}-{'mediatype' if is_listed else spot.part}-{rule}"
     if spot.part is Part.BODY:
         return f"{spot.direction}-property-{rule}"
+    if rule == "became-enum":
+        return "request-header-property-became-enum" if spot.is_header else "request-parameter-became-enum"
     return f"{spot.direction}-{spot.part}-property-{rule}"

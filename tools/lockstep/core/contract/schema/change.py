@@ -20,6 +20,14 @@ class Effect(StrEnum):
     NONE = "none"
 
 
+class Kept(StrEnum):
+    """Whether a change is told even where everything that is sent can be read."""
+
+    NOT = "not told"
+    WHOLE = "told as it weighs"
+    DOUBTED = "told as a doubt"  # what a contract does not name may be sent all the same
+
+
 @dataclass(frozen=True)
 class Change:
     """One change.
@@ -32,7 +40,7 @@ class Change:
         new: Where it stands in what is provided.
         what: What is said of it; `{0}` is the place.
         values: The old and the new value; a missing one is None.
-        is_kept: Whether it is told even where everything that is sent can be read.
+        kept: Whether it is told even where everything that is sent can be read.
     """
 
     rule: str
@@ -41,7 +49,7 @@ class Change:
     new: Node
     what: str
     values: tuple[Any, Any] = (None, None)
-    is_kept: bool = False
+    kept: Kept = Kept.NOT
 
 
 def level_of(effect: Effect, *, is_request: bool) -> Level:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lockstep.core.contract.contract import Node
-from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.scalars import ANYTHING
 from lockstep.core.contract.schema.values import canonical, distinct, fraction
 from lockstep.core.contract.schema.view import View
@@ -49,6 +49,7 @@ def keyword_changes(old: View, new: View) -> Iterator[Change]:
         yield from _bound(old, new, keyword, word, (is_lower, nothing))
     yield from _multiple(old, new)
     yield from _pattern(old, new)
+    yield from _extensible(old, new)
     yield from _unique(old, new)
     yield from _default(old, new)
     yield from _content(old, new)
@@ -71,12 +72,8 @@ def _types(old: View, new: View) -> Iterator[Change]:
     if before == after and formats[0] == formats[1]:
         return
     effect = _type_effect(before, after, formats)
-    word = {
-        Effect.WIDENS: "type-generalized",
-        Effect.NARROWS: "type-specialized",
-        Effect.INCOMPARABLE: "type-changed",
-        Effect.NONE: "type-generalized",
-    }[effect]
+    is_wider = effect is Effect.WIDENS and before is not None and after is not None and before != after
+    word = "type-generalized" if is_wider else "type-specialized" if effect is Effect.NARROWS else "type-changed"
     if before == after:
         places = at(old, "format"), at(new, "format")
     said = (_said(before, formats[0]), _said(after, formats[1]))
@@ -125,6 +122,21 @@ def _enum(old: View, new: View) -> Iterator[Change]:
             yield Change("enum-value-added", Effect.WIDENS, *places, what, (None, theirs[key]))
 
 
+def _extensible(old: View, new: View) -> Iterator[Change]:
+    """Values that are listed without excluding others: whoever sends one that is gone was told it is known."""
+    before, after = (view.data.get("x-extensible-enum") for view in (old, new))
+    if isinstance(before, list) and isinstance(after, list):
+        places, mine, theirs = (
+            (at(old, "x-extensible-enum"), at(new, "x-extensible-enum")),
+            distinct(before),
+            distinct(after),
+        )
+        for key in mine.keys() - theirs.keys():
+            what = "{0} does not have one of its known values any more"
+            rule = "x-extensible-enum-value-removed"
+            yield Change(rule, Effect.NARROWS, *places, what, (mine[key], None), kept=Kept.WHOLE)
+
+
 def _const(old: View, new: View) -> Iterator[Change]:
     has = "const" in old.data, "const" in new.data
     values = old.data.get("const"), new.data.get("const")
@@ -151,8 +163,24 @@ def _bound(old: View, new: View, keyword: str, word: str, kind: tuple[bool, Any]
         is_more = fraction(after) > fraction(before)
         action = "increased" if is_more else "decreased"
         effect = Effect.NARROWS if is_more == is_lower else Effect.WIDENS
-    places = at(old, keyword), at(new, keyword)
-    yield Change(f"{word}-{action}", effect, *places, f"{keyword} of {{0}} was {action}", (before, after))
+    places, what = (at(old, keyword), at(new, keyword)), f"{keyword} of {{0}} was {action}"
+    kept = Kept.NOT if _applies(keyword, old) or _applies(keyword, new) else Kept.DOUBTED
+    yield Change(f"{word}-{action}", effect, *places, what, (before, after), kept=kept)
+
+
+def _applies(keyword: str, view: View) -> bool:
+    """Whether a bound is about values that a schema allows. Where it is not, nobody knows what was meant by it."""
+    suffix = keyword.removeprefix("min").removeprefix("max")
+    kinds = _BOUND_TYPES.get(suffix, frozenset({"number", "integer"}))
+    return view.types is None or bool(view.types & kinds)
+
+
+_BOUND_TYPES = {
+    "Length": frozenset({"string"}),
+    "Items": frozenset({"array"}),
+    "Contains": frozenset({"array"}),
+    "Properties": frozenset({"object"}),
+}
 
 
 def _multiple(old: View, new: View) -> Iterator[Change]:
@@ -212,5 +240,5 @@ def _content(old: View, new: View) -> Iterator[Change]:
         if values[0] != values[1]:
             places = at(old, keyword), at(new, keyword)
             yield Change(
-                f"{word}-changed", Effect.INCOMPARABLE, *places, f"{keyword} of {{0}} changed", values, is_kept=True
+                f"{word}-changed", Effect.INCOMPARABLE, *places, f"{keyword} of {{0}} changed", values, kept=Kept.WHOLE
             )

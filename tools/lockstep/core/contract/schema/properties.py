@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.core.contract.contract import ContractKind, Node
-from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.keywords import at
 from lockstep.core.contract.schema.sender import flat
 from lockstep.core.contract.schema.structure import Two
@@ -91,7 +91,7 @@ def _removed(two: Two, one: Property) -> Iterator[Change]:
     elif not data.get("readOnly"):
         # What is sent and not read may be wanted and is lost, or be refused: nobody can tell from the contract.
         effect = Effect.NONE if is_deprecated else Effect.UNKNOWN
-        yield Change(f"request-property-removed{notice}", effect, *places, what, values, is_kept=True)
+        yield Change(f"request-property-removed{notice}", effect, *places, what, values, kept=Kept.WHOLE)
 
 
 def _required_or_not(two: Two, one: Property, places: tuple[Node, Node]) -> Iterator[Change]:
@@ -122,7 +122,7 @@ def _hidden_or_not(two: Two, one: Property) -> Iterator[Change]:
         rule = f"{side}-{word}-property-became-{'' if after else 'not-'}{text}"
         effect = _hiding(two, keyword, is_request=one.is_request, is_required=is_required, is_now=after)
         what = f"the property `{one.name}` of {{0}} became {'' if after else 'not '}{text}"
-        yield Change(rule, effect, at(old, keyword), at(new, keyword), what, (before, after), is_kept=True)
+        yield Change(rule, effect, at(old, keyword), at(new, keyword), what, (before, after), kept=Kept.WHOLE)
 
 
 def _hiding(two: Two, keyword: str, *, is_request: bool, is_required: bool, is_now: bool) -> Effect:

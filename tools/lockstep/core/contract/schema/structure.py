@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.core.contract.contract import Node
-from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.keywords import at
 from lockstep.core.contract.schema.same import Same
 from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views, is_schema
@@ -61,7 +61,7 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
     """Members that belong together, those that are gone, and those that are new.
 
     The same component belongs to itself; then what says the same; then what has the same title; then the only two
-    that are left.
+    that are left without a name or title.
     """
     by_name = {name: node for node in reversed(new) if (name := two.new.name(node))}
     gone, added, pairs = list(old), list(new), []
@@ -76,10 +76,20 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
             if other is not None:
                 pairs.append((one, other))
                 gone, added = _without(gone, one), _without(added, other)
-    if len(gone) == len(added) == 1 and not two.old.name(gone[0]) and not two.new.name(added[0]):
-        pairs.append((gone[0], added[0]))
-        gone, added = [], []
+    left, right = _nameless(two.old, gone), _nameless(two.new, added)
+    if len(left) == len(right) == 1 and not _title(two.old, left[0]) and not _title(two.new, right[0]):
+        pairs.append((left[0], right[0]))
+        gone, added = _without(gone, left[0]), _without(added, right[0])
     return pairs, gone, added
+
+
+def _nameless(views: Views, nodes: list[Node]) -> list[Node]:
+    return [node for node in nodes if not views.name(node)]
+
+
+def _title(views: Views, node: Node) -> str:
+    title = views.of(node).data.get("title")
+    return title if isinstance(title, str) else ""
 
 
 _LIMIT_MATCHED = 10_000  # comparisons; beyond, members without a name count as gone and new
@@ -94,10 +104,9 @@ def _say_the_same(two: Two, one: Node, other: Node) -> bool:
 
 
 def _have_one_title(two: Two, one: Node, other: Node) -> bool:
-    left, right = two.old.of(one), two.new.of(other)
     is_named = two.old.name(one) or two.new.name(other)
-    title = left.data.get("title")
-    return not is_named and isinstance(title, str) and title == right.data.get("title")
+    title = _title(two.old, one)
+    return not is_named and title != "" and title == _title(two.new, other)
 
 
 def _members(two: Two, old: View, new: View, keyword: str, word: str) -> Iterator[Change]:
@@ -106,23 +115,16 @@ def _members(two: Two, old: View, new: View, keyword: str, word: str) -> Iterato
     gone = [node for node in gone if not _says_nothing(two.old.of(node))] if keyword == "allOf" else gone
     added = [node for node in added if not _says_nothing(two.new.of(node))] if keyword == "allOf" else added
     more, less = (Effect.NARROWS, Effect.WIDENS) if keyword == "allOf" else (Effect.WIDENS, Effect.NARROWS)
-    values: tuple[list[str] | None, list[str] | None]
+    # Whoever makes code from a contract, or tells members apart, has other ones now, whatever values are valid.
+    kept = Kept.DOUBTED if before and after else Kept.NOT
     if added:
-        values = (None, [_name(two.new, node) for node in added])
-        effect = more if before or keyword == "allOf" else Effect.INCOMPARABLE
-        yield Change(
-            f"{word}-added",
-            effect if before else more,
-            at(old, keyword),
-            added[0],
-            f"{keyword} of {{0}} has more members",
-            values,
-        )
+        names, places = [_name(two.new, node) for node in added], (at(old, keyword), added[0])
+        what = f"{keyword} of {{0}} has more members"
+        yield Change(f"{word}-added", more, *places, what, (None, names), kept=kept)
     if gone:
-        values = ([_name(two.old, node) for node in gone], None)
-        yield Change(
-            f"{word}-removed", less, gone[0], at(new, keyword), f"{keyword} of {{0}} has fewer members", values
-        )
+        names, places = [_name(two.old, node) for node in gone], (gone[0], at(new, keyword))
+        what = f"{keyword} of {{0}} has fewer members"
+        yield Change(f"{word}-removed", less, *places, what, (names, None), kept=kept)
 
 
 def _says_nothing(view: View) -> bool:
@@ -143,7 +145,17 @@ def _conditions(old: View, new: View) -> Iterator[Change]:
 def _appeared(old: View, new: View, keyword: str, word: str) -> Change:
     is_new = new.child(keyword) is not None or keyword in new.data
     action, effect = ("added", Effect.NARROWS) if is_new else ("removed", Effect.WIDENS)
-    return Change(f"{word}-{action}", effect, at(old, keyword), at(new, keyword), f"`{keyword}` of {{0}} was {action}")
+    kept = _KEPT.get(keyword, Kept.NOT)
+    what = f"`{keyword}` of {{0}} was {action}"
+    return Change(f"{word}-{action}", effect, at(old, keyword), at(new, keyword), what, kept=kept)
+
+
+# What speaks of properties that no schema names: they may be sent, though nobody has been told of them. And how text is
+# to be read (JSON Schema validation, section 8), for which no value is refused.
+_KEPT = {
+    **dict.fromkeys(("propertyNames", "patternProperties", "dependentSchemas"), Kept.DOUBTED),
+    "contentSchema": Kept.WHOLE,
+}
 
 
 _SINGLE = (
@@ -166,10 +178,12 @@ def _named(old: View, new: View) -> Iterator[Change]:
         mine, theirs = old.children(keyword), new.children(keyword)
         for name in sorted(theirs.keys() - mine.keys()):
             what = f"`{keyword}` of {{0}} has `{name}` now"
-            yield Change(f"{word}-added", Effect.NARROWS, at(old, keyword), theirs[name], what, (None, name))
+            places = at(old, keyword), theirs[name]
+            yield Change(f"{word}-added", Effect.NARROWS, *places, what, (None, name), kept=_KEPT[keyword])
         for name in sorted(mine.keys() - theirs.keys()):
             what = f"`{keyword}` of {{0}} does not have `{name}` any more"
-            yield Change(f"{word}-removed", Effect.WIDENS, mine[name], at(new, keyword), what, (name, None))
+            places = mine[name], at(new, keyword)
+            yield Change(f"{word}-removed", Effect.WIDENS, *places, what, (name, None), kept=_KEPT[keyword])
 
 
 def _dependent(old: View, new: View) -> Iterator[Change]:
