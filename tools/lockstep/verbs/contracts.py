@@ -13,11 +13,12 @@ from lockstep.core.contract.edges import Contracts, edges
 from lockstep.core.contract.fields import embeddings_of
 from lockstep.core.contract.pinned import contracts_of, texts_needed
 from lockstep.core.contract.reindex import reindexes
-from lockstep.core.contract.weigh import Asking, ContractChange, Judged, Levels, unread, weigh
+from lockstep.core.contract.weigh import Asking, ContractChange, Judged, unread, weigh
 from lockstep.core.errors import Refused
-from lockstep.core.inputs import Calls, Comparison, InputKind, Inputs
+from lockstep.core.inputs import Comparison, InputKind, Inputs
 from lockstep.core.names import ComponentName, GitOid
 from lockstep.core.release import Release
+from lockstep.core.source import Source
 
 
 def read_contracts(repository: Repository, inputs: Inputs, release: Release | None = None) -> Contracts:
@@ -75,20 +76,21 @@ def against(base: Release | None, entry: ComponentName, comparison: Comparison, 
     return Against(base, entry, contracts, weights, today)
 
 
-def judge_plan(repository: Repository, inputs: Inputs, calls: Calls, old: Against, levels: Levels) -> Judged:
+def judge_plan(repository: Repository, source: Source, inputs: Inputs, old: Against) -> Judged:
     """What the contracts of a planned release say of it.
 
     Args:
         repository: Where the texts are.
-        inputs: What each component is made of.
-        calls: Who calls whom.
+        source: The bundle that is planned.
+        inputs: What each component is made of; of one that is held, what it was made of.
         old: What it is compared with.
-        levels: Levels that the team has chosen.
 
     Raises:
         Refused: a contract of what is planned cannot be read.
     """
-    now = read_contracts(repository, inputs)
+    levels = source.bundle.contracts.levels
+    fresh = {name: one for name, one in source.components.items() if inputs[name] == source.inputs[name]}
+    now = contracts_of(inputs, read_texts(repository, texts_needed(inputs)), components=fresh)
     base = old.base.inputs if old.base else {}
     texts = read_texts(repository, texts_needed({name: base[name] for _, name in old.pairs}))
     changes: list[ContractChange] = []
@@ -103,7 +105,7 @@ def judge_plan(repository: Repository, inputs: Inputs, calls: Calls, old: Agains
         if contract.files != now.promised[name].files:
             asking = Asking(name, name == old.entry, levels, old.today)
             changes.append(weigh(now.promised[name], contract, asking))
-    moved = reindexes(before, now.promised, calls)
+    moved = reindexes(before, now.promised, source.calls)
     said = {one.component for one in moved}
     doubts = (name for name in old.trained if name not in said and embeddings_of(now.promised[name]))
     return Judged(edges(now, levels), tuple(changes), moved, tuple(doubts))

@@ -73,7 +73,7 @@ def plan_commit(workspace: Workspace, commit: GitSha, *, below: Version | None =
     held, inputs = _held(workspace.state, source)
     comparison = _comparison(base, source, inputs)
     old = against(base, source.bundle.entry, comparison, commit_days(workspace.repository, [commit]).get(commit))
-    judged = judge_plan(workspace.repository, inputs, source.calls, old, source.bundle.contracts.levels)
+    judged = judge_plan(workspace.repository, source, inputs, old)
     plan_ = plan(
         base.version if base else None,
         comparison,

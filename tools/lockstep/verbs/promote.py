@@ -43,11 +43,11 @@ def promote_release(
         workspace.settle()
     old = workspace.state.environment(name)
     refuse_unaccepted(workspace, name, workspace.state.release(version))
-    refuse_unfitting(workspace, version)
+    embedder = refuse_unfitting(workspace, version)
     rendered = render_release(workspace, old, version)
     swapping = swap_of(old, rendered, swap)
     refuse_if(promote_findings(old, rendered, swapping), f"{version} cannot be promoted in {name}")
-    refuse_other_index(workspace, old, version)
+    refuse_other_index(workspace, old, embedder)
     new = swapped(promote(old, rendered), swapping)
     target = {one: new.instances[one] for one in rendered.instances}
     move = Move(old, target, str(version), falling=frozenset(swapping.falling), rising=frozenset(swapping.rising))

@@ -74,8 +74,7 @@ def roll_back(workspace: Workspace, name: EnvironmentName, back: Back, writing: 
     commit, root = _target(now, history, back.to)
     then = parse_environment(name, files_below(workspace.repository.tree(commit), f"releases/{name}"))
     if then.front:
-        refuse_unfitting(workspace, then.front.release)
-        refuse_other_index(workspace, now, then.front.release)
+        refuse_other_index(workspace, now, refuse_unfitting(workspace, then.front.release))
     restored = _restored(now, then, root)
     done = []
     trailers = {"Release": str(then.front.release) if then.front else "", "Root": root}

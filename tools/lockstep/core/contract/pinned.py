@@ -28,13 +28,19 @@ def texts_needed(inputs: Inputs) -> tuple[GitOid, ...]:
     return tuple(sorted({item.oid for items in inputs.values() for item in items if item.kind in _READ}))
 
 
-def contracts_of(inputs: Inputs, texts: Texts, release: Release | None = None) -> Contracts:
+def contracts_of(
+    inputs: Inputs,
+    texts: Texts,
+    release: Release | None = None,
+    components: Mapping[ComponentName, Component] | None = None,
+) -> Contracts:
     """The contracts and use files of these inputs.
 
     Args:
         inputs: What each component is made of.
         texts: Bytes by Git id; more does no harm.
         release: The release whose inputs they are; its digests are compared.
+        components: What was read of these inputs already; component.yaml of all others is read here.
 
     Raises:
         Refused: a text is not there, is another one, or cannot be read; everything at once.
@@ -44,7 +50,7 @@ def contracts_of(inputs: Inputs, texts: Texts, release: Release | None = None) -
     found: list[Finding] = []
     for name, items in sorted(inputs.items()):
         try:
-            own, needed = component_contracts(name, items, texts, release)
+            own, needed = component_contracts(name, items, texts, release, (components or {}).get(name))
         except Refused as error:
             found += error.findings
             continue
@@ -56,7 +62,11 @@ def contracts_of(inputs: Inputs, texts: Texts, release: Release | None = None) -
 
 
 def component_contracts(
-    name: ComponentName, items: tuple[Input, ...], texts: Texts, release: Release | None
+    name: ComponentName,
+    items: tuple[Input, ...],
+    texts: Texts,
+    release: Release | None,
+    component: Component | None = None,
 ) -> tuple[Contract, dict[ComponentName, Contract]]:
     """The contract of one component, and its use files by callee; see `contracts_of`.
 
@@ -67,7 +77,7 @@ def component_contracts(
     if wrong:
         raise Refused("some contracts cannot be read", wrong)
     files = {item.path: texts[item.oid] for item in items if item.kind in _READ}
-    component = _component(name, files)
+    component = component or _component(name, files)
     if release is not None and (wrong := list(_digest_findings(name, component, files, release))):
         raise Refused("some contracts are not those that the release pins", wrong)
     paths = {callee: f"components/{name}/{path}" for callee, path in component.calls.items()}
