@@ -150,6 +150,16 @@ def test_markdown_keeps_each_finding_in_its_row(odd: str):
     assert all(line.startswith(("|", "## ", "`", "(empty)", "1 ERR")) or not line for line in lines)
 
 
+def test_markdown_of_very_many_findings_says_how_many_more_there_are():
+    found = tuple(replace(GONE, what=f"number {number}") for number in range(250))
+
+    said = report_markdown(Report((Asked("a calls b", "b.yaml", "a.yaml", found),), (), Level.ERR))
+
+    assert said.count("🔴 ERR") == 200
+    assert "| 50 more |" in said
+    assert "250 ERR" in said
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

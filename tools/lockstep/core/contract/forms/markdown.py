@@ -7,7 +7,7 @@ Source: CommonMark 0.31.2, section 6.1 (code spans); GitHub Flavored Markdown 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from lockstep.core.contract.finding import ContractFinding, Level
 from lockstep.core.contract.forms.report import WHOLE, Asked, Report, counted
@@ -17,6 +17,7 @@ from lockstep.core.shown import visible
 # A word that Markdown, and what pages make of it (mentions, links, marks), leaves as it is.
 _PLAIN = re.compile(r"[(]?[^\W_](?:[\w'/.-]*[^\W_])?[),.;:?]*|[),.;:?]+|->|=|-|\+")
 _LINK = re.compile(r"www\.|[hf]tt?ps?:", re.IGNORECASE)
+_MOST = 200  # rows of a table: forges cut or refuse longer pages
 _SIGNS = {Level.ERR: "🔴 ERR", Level.WARN: "🟡 WARN", Level.INFO: "⚪ INFO"}
 
 
@@ -70,7 +71,7 @@ def _sentence(report: Report, found: list[ContractFinding]) -> str:
     return said[0].upper() + said[1:]
 
 
-def _table(report: Report, found: Iterable[tuple[Asked, ContractFinding]]) -> str:
+def _table(report: Report, found: Sequence[tuple[Asked, ContractFinding]]) -> str:
     words = report.words
     one = len(report.asked) == 1
     head = ["level", *([] if one else ["call"]), "operation", "rule", "what, and what to do"]
@@ -90,8 +91,10 @@ def _table(report: Report, found: Iterable[tuple[Asked, ContractFinding]]) -> st
             ]
         )
         + " |"
-        for asked, finding in found
+        for asked, finding in found[:_MOST]
     ]
+    if len(found) > _MOST:
+        rows.append(f"| {len(found) - _MOST} more" + " |" * len(head))
     return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows])
 
 

@@ -69,9 +69,10 @@ def _rules(ids: Iterable[str], results: Iterable[dict[str, Any]]) -> list[dict[s
 
 def _result(report: Report, asked: Asked, finding: ContractFinding) -> dict[str, Any]:
     values = {"old": finding.old, "new": finding.new}
+    is_told = all(value is None or value in finding.what for value in values.values())
     sides = f" ({report.words.needed}: {finding.old or 'nothing'}, {report.words.provider}: {finding.new or 'nothing'})"
     about = f"{asked.title}: {finding.operation}: " if finding.operation else f"{asked.title}: "
-    text = f"{about}{finding.what}{sides if any(values.values()) else ''}. {finding.fix}"
+    text = f"{about}{finding.what}{'' if is_told else sides}. {finding.fix}"
     related = _location(report, finding.needed, report.needed_at)
     identity = (
         *(finding.rule, finding.operation, finding.provider.path, finding.provider.pointer),
