@@ -1,7 +1,7 @@
 # One line per target; the work is in tools/. `make demo` and `make test` need only git, make and Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test test-ci check bench format golden lock clean cluster cluster-down demo-cluster test-cluster soak
+.PHONY: demo test test-ci check bench fuzz format golden lock clean cluster cluster-down demo-cluster test-cluster soak
 AGENT ?= argocd
 
 demo: .venv/tool.done ; @$(BIN)/python -m demo
@@ -9,6 +9,7 @@ test: .venv/dev.done .venv/dvc.done ; @$(BIN)/python -m pytest -n 2 --dist loadf
 test-ci: .venv/dev.done .venv/ci.done ; @$(BIN)/python -m pytest tests/ci -n 2 --dist loadfile --timeout 600
 check: .venv/dev.done ; @PATH=$(BIN):$$PATH bash tools/check.sh
 bench: .venv/dev.done ; @$(BIN)/python -m bench
+fuzz: .venv/dev.done ; @$(BIN)/python -m fuzz
 format: .venv/dev.done ; @$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 golden: .venv/dev.done ; @LOCKSTEP_GOLDEN=write $(BIN)/python -m pytest -q tests/unit tests/local -k golden; $(BIN)/python tools/reference.py
 lock: .venv/dev.done ; @bash tools/lock.sh

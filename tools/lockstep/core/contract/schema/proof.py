@@ -98,11 +98,13 @@ class Prover:
 
     def _remember(self, reasons: dict[StepKey, tuple[Reason, ...]], above: dict[StepKey, list[StepKey]]) -> None:
         """Every step that rests on one that failed has failed as well; all others are shown."""
+        passed: set[StepKey] = set()  # what had failed before may have new steps above it
         for failed, why in reasons.items():
             waiting = [failed]
             for key in waiting:
-                if key not in self.failed:
-                    self.failed[key] = why
+                if key not in passed:
+                    passed.add(key)
+                    self.failed.setdefault(key, why)
                     waiting += above[key]
         self.shown |= above.keys() - self.failed.keys()
 
