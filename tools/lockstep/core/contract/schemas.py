@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from lockstep.core.contract.contract import Contract, ContractKind, Node
@@ -93,13 +94,20 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
         level = level_of(change.effect, is_request=spot.is_request)
         if level.is_breaking:
             is_shown = not reasons or _is_shown(schemas, place)
-            if is_shown and change.kept is Kept.NOT:
+            kept = Kept.DOUBTED if _is_turned(place) else change.kept
+            if is_shown and kept is Kept.NOT:
                 continue
-            level = Level.WARN if is_shown and change.kept is Kept.DOUBTED else level
+            level = Level.WARN if is_shown and kept is Kept.DOUBTED else level
             is_told = is_told or not is_shown
         judge.add(_draft(spot, _way(root, place), change, level))
     if reasons and not is_told:
         judge.add(_undecided(spot, reasons[0], provider, needed))
+
+
+def _is_turned(place: Place) -> bool:
+    """Whether it stands in a `not` or `if`, where it is not said in which direction a change goes."""
+    pointer = place[1][1]
+    return any(key in {"not", "if"} and above != "properties" for above, key in pairwise(("", *pointer)))
 
 
 def _is_shown(schemas: Schemas, place: Place) -> bool:
@@ -203,4 +211,8 @@ def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:
         return f"{spot.direction}-property-{rule}"
     if rule == "became-enum":
         return "request-header-property-became-enum" if spot.is_header else "request-parameter-became-enum"
-    return f"{spot.direction}-{spot.part}-property-{rule}"
+    is_of_any_depth = rule.startswith(_AT_ANY_DEPTH)
+    return f"{spot.direction}-{spot.part}-{'' if is_of_any_depth else 'property-'}{rule}"
+
+
+_AT_ANY_DEPTH = ("min-", "max-", "exclusive-", "multiple-of-", "pattern-", "x-extensible-", "default-")  # of parameters

@@ -68,6 +68,9 @@ def _types(old: View, new: View) -> Iterator[Change]:
         word, effect = ("became-nullable", Effect.WIDENS) if is_wider else ("became-not-nullable", Effect.NARROWS)
         yield Change(word, effect, *places, "{0} " + ("may be null now" if is_wider else "may not be null any more"))
         before, after = (before - {"null"} or before), (after - {"null"} or after)
+    if "type" in (*old.malformed, *new.malformed):
+        yield from _odd_types(old, new)
+        return
     formats = (old.data.get("format"), new.data.get("format"))
     if before == after and formats[0] == formats[1]:
         return
@@ -78,6 +81,14 @@ def _types(old: View, new: View) -> Iterator[Change]:
         places = at(old, "format"), at(new, "format")
     said = (_said(before, formats[0]), _said(after, formats[1]))
     yield Change(word, effect, *places, "{0} is of another type", said)
+
+
+def _odd_types(old: View, new: View) -> Iterator[Change]:
+    """Types that JSON Schema does not know: all that can be said is whether they are written alike."""
+    values = tuple(view.node.value.get("type") for view in (old, new))
+    if values[0] != values[1]:
+        places = at(old, "type"), at(new, "type")
+        yield Change("type-changed", Effect.INCOMPARABLE, *places, "{0} is of another type", values)
 
 
 def _said(types: frozenset[str] | None, format_: Any) -> str:
@@ -200,7 +211,7 @@ def _multiple(old: View, new: View) -> Iterator[Change]:
 
 
 def _pattern(old: View, new: View) -> Iterator[Change]:
-    before, after = old.data.get("pattern"), new.data.get("pattern")
+    before, after = old.data.get("pattern") or None, new.data.get("pattern") or None
     if before == after:
         return
     places = at(old, "pattern"), at(new, "pattern")

@@ -35,12 +35,15 @@ def structure_changes(two: Two, old: View, new: View) -> Iterator[Change]:
     yield from _prefix(two, old, new)
 
 
+_TURNED = ("if", "then", "else", "not")  # schemas that do not say what is valid by themselves
+
+
 def below(two: Two, old: View, new: View) -> Iterator[Below]:
     """The schemas that meet below; what stands on one side only is a change and not here."""
     mine, theirs = old.children("properties"), new.children("properties")
     for name in mine.keys() & theirs.keys():
         yield mine[name], theirs[name]
-    for keyword in ("items", "additionalProperties", "contains", "propertyNames", "contentSchema", "then", "else"):
+    for keyword in ("items", "additionalProperties", "contains", "propertyNames", "contentSchema", *_TURNED):
         one, other = old.child(keyword), new.child(keyword)
         if one and other:
             yield one, other
@@ -100,7 +103,10 @@ def _without(nodes: list[Node], node: Node) -> list[Node]:
 
 
 def _say_the_same(two: Two, one: Node, other: Node) -> bool:
-    return two.same.are(one, other)
+    """Whether they are one member: their names and titles count, code is made from them."""
+    names = two.old.name(one), two.new.name(other)
+    is_renamed = all(names) or (not any(names) and _title(two.old, one) != _title(two.new, other))
+    return not is_renamed and two.same.are(one, other)
 
 
 def _have_one_title(two: Two, one: Node, other: Node) -> bool:

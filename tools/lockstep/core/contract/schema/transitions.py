@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockstep.core.contract.contract import Node
-from lockstep.core.contract.schema.change import Change, Effect
+from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.structure import Two
 from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views
-
-_SCALARS = frozenset({"null", "boolean", "integer", "number", "string"})
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,8 @@ def _is_single(view: View) -> bool:
     return (
         view.types is not None
         and len(view.types) == 1
-        and view.types <= _SCALARS
         and not view.parts
-        and not {"oneOf", "anyOf", "not"} & view.data.keys()
+        and not {"oneOf", "anyOf", "not", "properties"} & view.data.keys()
     )
 
 
@@ -130,7 +127,8 @@ def _wrapped(two: Two, old: View, new: View) -> Transition | None:
     effect = Effect.UNKNOWN if is_kept else Effect.INCOMPARABLE
     what = "{0} became one of several schemas" + (", itself among them" if is_kept else "")
     explains = (*_TYPES_AND_CHOICES, "request-property-removed", "response-required-property-removed")
-    return Transition((Change(rule, effect, old.node, new.node, what),), explains)
+    kept = Kept.DOUBTED if is_kept else Kept.NOT
+    return Transition((Change(rule, effect, old.node, new.node, what, kept=kept),), explains)
 
 
 def _names(view: View) -> Iterable[str]:
