@@ -218,7 +218,9 @@ def _malformed(
     """Keywords that were left out though they are of this kind of contract."""
     is_old = kind is ContractKind.OPENAPI_30
     for key in value:
-        if key not in data and key in {*_NUMBERS, *_EXPECTED} and not (is_old and key in {*_ONLY_31, *_BOOLEAN}):
+        is_known = key in {*_NUMBERS, *_EXPECTED} and not (is_old and key in {*_ONLY_31, *_BOOLEAN})
+        is_excluded = key in _EXCLUDED and is_number(value[key])  # it was made the exclusive bound
+        if is_known and key not in data and not is_excluded:
             yield key
     if "type" in value and (types is None or not _are_types(value["type"])):
         yield "type"
@@ -230,6 +232,7 @@ def _are_types(said: Any) -> bool:
     return said in TYPES if isinstance(said, str) else isinstance(said, list) and all(one in TYPES for one in said)
 
 
+_EXCLUDED = ("minimum", "maximum")
 _BOOLEAN = ("exclusiveMinimum", "exclusiveMaximum")
 _NUMBERS = (
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
