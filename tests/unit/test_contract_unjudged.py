@@ -2,46 +2,10 @@
 
 import pytest
 
-from contract_pairs import breaks, compared, contract, rules
+from contract_pairs import EVERYTHING, breaks, compared, contract, rules
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Question
 from lockstep.core.contract.satisfies import satisfies
-
-EVERYTHING = """
-info: {title: all of it, version: 1.0.0}
-servers: [{url: https://example.org/v1}]
-security: [{key: []}]
-paths:
-  /a/{id}:
-    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-    post:
-      operationId: one
-      tags: [a]
-      deprecated: true
-      x-sunset: '2031-01-01'
-      x-stability-level: beta
-      x-other: 1
-      unknown: 1
-      parameters:
-      - {name: limit, in: query, schema: {type: integer}, style: form, explode: false}
-      - {$ref: '#/components/parameters/Trace'}
-      requestBody:
-        required: true
-        content: {multipart/form-data: {schema: {type: object}, encoding: {a: {contentType: a/b}}}}
-      responses:
-        '200':
-          headers: {X-Count: {required: true, schema: {type: integer}}}
-          content: {application/json: {schema: {$ref: '#/components/schemas/Tree'}}}
-          links: {next: {operationId: one}}
-        4XX: {content: {application/problem+json: {}}}
-        default: {content: {text/*: {}}}
-      callbacks: {done: {'{$request.query.url}': {post: {requestBody: {content: {application/json: {}}}}}}}
-webhooks: {sold: {post: {requestBody: {content: {application/json: {schema: {type: string}}}}}}}
-components:
-  parameters: {Trace: {name: X-Trace, in: header, required: true, schema: {type: string}}}
-  securitySchemes: {key: {type: apiKey, in: header, name: X-Key}}
-  schemas: {Tree: {type: object, properties: {below: {type: array, items: {$ref: '#/components/schemas/Tree'}}}}}
-"""
 
 
 @pytest.mark.parametrize("question", Question)
