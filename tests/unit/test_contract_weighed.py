@@ -218,4 +218,9 @@ def test_nothing_served_before_and_nothing_declared_needs_no_index() -> None:
 def test_what_cannot_be_checked_is_said() -> None:
     (note,) = unsaid(embedder("", "2.0.0"), embedder("old", "1.0.0"), Bindings())
 
+    (first,) = unsaid(embedder("new", "2.0.0"), embedder("", "1.0.0"), Bindings())
+
     assert "release 2.0.0 does not say what model embeds with" in note
+    assert "release 1.0.0 does not say what model embeds with" in first
+    assert list(unsaid(embedder("new", "2.0.0"), embedder("", "1.0.0"), indexed("new"))) == []
+    assert list(unsaid(embedder("new", "2.0.0"), embedder("new", "1.0.0"), Bindings())) == []

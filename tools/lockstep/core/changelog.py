@@ -88,10 +88,10 @@ def leading(versions: tuple[Version, ...]) -> tuple[Version, ...]:
     return tuple(sorted(last.values(), reverse=True))
 
 
-def changelog(releases: Releases, dates: Dates, reindexes: Reindexes) -> tuple[ReleaseNotes, ...]:
+def changelog(releases: Releases, dates: Dates, reindexes: Reindexes | None = None) -> tuple[ReleaseNotes, ...]:
     """What all releases did, newest first by their versions."""
     return tuple(
-        release_notes(releases, releases[version], dates, reindexes.get(version, ()))
+        release_notes(releases, releases[version], dates, (reindexes or {}).get(version, ()))
         for version in leading(tuple(releases))
     )
 

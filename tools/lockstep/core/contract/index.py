@@ -82,11 +82,15 @@ def _finding(path: str, name: ComponentName, wanted: Embedding, target: Embedder
 
 
 def unsaid(target: Embedder, served: Embedder | None, bindings: Bindings) -> Iterator[str]:
-    """Notes on components whose embedding was known and is not said by what shall serve: nothing is checked there."""
+    """Notes on components of which one side does not say what it embeds with: nothing is checked there."""
     for name, contract in target.promised.items():
         before = embeddings_of(served.promised[name]) if served and name in served.promised else ()
         declared = [one for one in bindings.indexes if one.built_with.component == name]
-        if (before or declared) and not embeddings_of(contract):
-            yield (
-                f"release {target.version} does not say what {name} embeds with: nobody can tell whether its index fits"
-            )
+        says = embeddings_of(contract)
+        if (before or declared) and not says:
+            silent = target.version
+        elif served and name in served.promised and says and not before and not declared:
+            silent = served.version
+        else:
+            continue
+        yield f"release {silent} does not say what {name} embeds with: nobody can tell whether its index fits"
