@@ -13,13 +13,13 @@ from lockstep.core.tree import TreeEntry
 
 # What Git says of a file whose content has no id yet. Source: git-diff-index(1), "Raw output format".
 _NO_OID = GitOid("0" * 40)
-_FILE, _LINK, _FOLDER = "100644", "120000", "040000"
+_FILE, _PROGRAM, _LINK, _FOLDER = "100644", "100755", "120000", "040000"
 
 
 @dataclass(frozen=True)
 class FolderTree:
     """Implements core.tree.Tree on a bundle's folder. As in a commit, nothing is beyond a symlink or above the folder;
-    files have no ids, no sizes, and all one mode.
+    files have neither ids nor sizes.
 
     Args:
         folder: The bundle's folder.
@@ -40,7 +40,7 @@ class FolderTree:
             if entry.mode == _LINK:
                 with wrapped(self.folder / path):
                     found[path] = str((self.folder / path).readlink()).encode("utf-8", "surrogateescape")
-            elif entry.mode == _FILE:
+            elif entry.mode in {_FILE, _PROGRAM}:
                 found[path] = read_at_most(self.folder / path, self.limit)
         return found
 
@@ -73,10 +73,11 @@ class FolderTree:
             if here.is_symlink():
                 return ""
         try:
-            kind = stat.S_IFMT((here / parts[-1]).lstat().st_mode)
+            mode = (here / parts[-1]).lstat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             return ""
-        return {stat.S_IFREG: _FILE, stat.S_IFLNK: _LINK, stat.S_IFDIR: _FOLDER}.get(kind, "")
+        file = _PROGRAM if mode & stat.S_IXUSR else _FILE
+        return {stat.S_IFREG: file, stat.S_IFLNK: _LINK, stat.S_IFDIR: _FOLDER}.get(stat.S_IFMT(mode), "")
 
 
 def read_at_most(path: Path, limit: int) -> bytes:

@@ -114,9 +114,10 @@ def diff(old: str, new: str, component: str, fail_on: str, form: str, folder: Pa
         workspace = open_workspace(folder, say)
         before, after = (component_side(workspace, revision, component) for revision in (old, new))
         compared = compare(before, after, workspace.bundle.contracts.levels)
+        report = _diff_report(compared, Level(fail_on), workspace.repository.prefix)
     else:
         compared = compare(side_of(old, folder), side_of(new, folder), {})
-    report = _diff_report(compared, Level(fail_on))
+        report = _diff_report(compared, Level(fail_on))
     if form == "json":
         sides = {"old": compared.old.name, "new": compared.new.name, "bump": report.bump}
         found = [one for asked in report.asked for one in findings_data(report, asked)]
@@ -146,7 +147,7 @@ def edges(commit: str, picture: Path | None, fail_on: str, form: str, folder: Pa
 
     workspace, checked = _checked(commit, folder, is_working=is_working)
     report = _calls_report(workspace, checked, commit, Level(fail_on), is_all=False)
-    graph = _graph(workspace, checked, commit)
+    graph = _graph(checked, commit)
     if picture:
         files.write(picture, calls_svg(graph).encode())
         say(f"picture: {picture}")
@@ -200,7 +201,7 @@ def _calls_report(workspace: Workspace, checked: Checked, commit: str, fail_on: 
     )
 
 
-def _diff_report(compared: Compared, fail_on: Level) -> Report:
+def _diff_report(compared: Compared, fail_on: Level, root: str = "") -> Report:
     from lockstep.core.contract.forms.report import Asked, Report, Words  # noqa: PLC0415
 
     old, new = compared.old, compared.new
@@ -212,7 +213,8 @@ def _diff_report(compared: Compared, fail_on: Level) -> Report:
         Words("new", "old", "keeps every promise"),
         new.revision,
         old.revision,
-        bump=compared.bump,
+        root,
+        compared.bump,
     )
 
 
@@ -234,15 +236,14 @@ def _show(report: Report, form: str) -> None:
         say(report_text(report, lambda text, color: paint(text, color, sys.stderr)).rstrip())
 
 
-def _graph(workspace: Workspace, checked: Checked, commit: str) -> CallGraph:
+def _graph(checked: Checked, commit: str) -> CallGraph:
     from lockstep.core.contract.forms.calls import CallGraph, told_calls  # noqa: PLC0415
 
-    name = workspace.bundle.name
     at = f" at {commit or 'HEAD'} ({checked.commit[:10]})" if checked.commit else ", the working copy"
     gathered = checked.gathered
     components = tuple(sorted(gathered.components))
     calls = told_calls(checked.edges, checked.unasked)
-    return CallGraph(f"Calls of {name}{at}", gathered.entry, components, calls)
+    return CallGraph(f"Calls of {gathered.bundle}{at}", gathered.entry, components, calls)
 
 
 def _call_data(edge: Edge) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Gathered:
     """What a bundle promises and needs.
 
     Args:
+        bundle: Its name.
         entry: The component that takes outside traffic.
         components: Every component, by name.
         contracts: Contracts and use files that could be read.
@@ -40,6 +41,7 @@ class Gathered:
         problems: Why others could not, and calls that lead nowhere; sorted.
     """
 
+    bundle: ComponentName
     entry: ComponentName
     components: Mapping[ComponentName, Component]
     contracts: Contracts
@@ -73,7 +75,7 @@ def gather(tree: Tree) -> Gathered:
     try:
         components = load_components(tree)
     except Refused as error:
-        return Gathered(bundle.entry, {}, Contracts({}, {}), {}, error.findings)
+        return Gathered(bundle.name, bundle.entry, {}, Contracts({}, {}), {}, error.findings)
     problems = list(call_findings(bundle.entry, components))
     paths = {
         (name, callee): component_path(name, path)
@@ -93,7 +95,9 @@ def gather(tree: Tree) -> Gathered:
         else:
             uses[name, callee] = found
     levels = bundle.contracts.levels
-    return Gathered(bundle.entry, components, Contracts(promised, uses), levels, tuple(sorted(set(problems))))
+    return Gathered(
+        bundle.name, bundle.entry, components, Contracts(promised, uses), levels, tuple(sorted(set(problems)))
+    )
 
 
 def _read_ahead(tree: Tree, paths: Iterable[str]) -> dict[str, bytes]:
