@@ -161,7 +161,7 @@ def test_a_ring_of_references_ends_and_one_change_in_it_is_told_once():
 
 
 def test_what_is_not_understood_is_undecided_and_not_passed_over():
-    old, new = {"not": {"pattern": "a"}}, {"not": {"pattern": "b"}}
+    old, new = TEXT | {"$dynamicRef": "#a", "$dynamicAnchor": "a"}, TEXT | {"$dynamicRef": "#b", "$dynamicAnchor": "b"}
 
     assert _breaks(old, new, "response") == {"schema-undecided"}
 

@@ -64,14 +64,11 @@ class Schemas:
     Args:
         walk: What changed at each place.
         prover: Shows that everything that is sent is read.
-        strictly: Show that and the reverse where anything may be sent that is not excluded: with both, two schemas
-            mean the same.
         shown: What was shown of single places.
     """
 
     walk: Walk
     prover: Prover
-    strictly: tuple[Prover, Prover]
     shown: dict[Place, bool] = field(default_factory=dict)
 
     def step(self, needed: Node, provider: Node) -> Step:
@@ -88,11 +85,7 @@ def schemas_of(provider: Contract, needed: Contract, direction: Direction) -> Sc
     is_schema = ContractKind.SCHEMA in {provider.kind, needed.kind}
     hidden = "" if is_schema else "readOnly" if is_request else "writeOnly"
     prover = Prover(sending, reading, is_schema, hidden, Same(sending, reading))
-    strictly = (
-        Prover(sending, reading, is_open=True, hidden="", same=Same(sending, reading)),
-        Prover(reading, sending, is_open=True, hidden="", same=Same(reading, sending)),
-    )
-    return Schemas(Walk(Two(old, new, Same(old, new)), is_request), prover, strictly)
+    return Schemas(Walk(Two(old, new, Same(old, new)), is_request), prover)
 
 
 def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> None:
@@ -108,7 +101,7 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
         if level.is_breaking:
             is_shown = not reasons or _is_shown(schemas, place)
             kept = Kept.DOUBTED if _is_turned(place) else change.kept
-            if is_shown and (kept is Kept.NOT or ("-of-" in change.rule and _are_one(schemas, place))):
+            if is_shown and kept is Kept.NOT:
                 continue
             level = Level.WARN if is_shown and kept is Kept.DOUBTED else level
             is_told = is_told or not is_shown
@@ -130,18 +123,6 @@ def _is_shown(schemas: Schemas, place: Place) -> bool:
         new = schemas.walk.two.new.seen[place[1]].node
         schemas.shown[place] = schemas.prover.holds(schemas.step(old, new))
     return schemas.shown[place]
-
-
-def _are_one(schemas: Schemas, place: Place) -> bool:
-    """Whether at this place by itself both sides mean the same: then the change is one of words only."""
-    old, new = (views.seen[key].node for views, key in zip(_views(schemas), place, strict=True))
-    sent, read = (old, new) if schemas.walk.is_request else (new, old)
-    there, back = schemas.strictly
-    return there.holds(Step((sent,), read, is_below=False)) and back.holds(Step((read,), sent, is_below=False))
-
-
-def _views(schemas: Schemas) -> tuple[Views, Views]:
-    return schemas.walk.two.old, schemas.walk.two.new
 
 
 def _way(root: Place, place: Place) -> str:

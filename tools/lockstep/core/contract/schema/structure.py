@@ -121,8 +121,9 @@ def _members(two: Two, old: View, new: View, keyword: str, word: str) -> Iterato
     gone = [node for node in gone if not _says_nothing(two.old.of(node))] if keyword == "allOf" else gone
     added = [node for node in added if not _says_nothing(two.new.of(node))] if keyword == "allOf" else added
     more, less = (Effect.NARROWS, Effect.WIDENS) if keyword == "allOf" else (Effect.WIDENS, Effect.NARROWS)
-    # Whoever makes code from a contract, or tells members apart, has other ones now, whatever values are valid.
-    kept = Kept.DOUBTED if before and after else Kept.NOT
+    # Whoever makes code from a contract, or tells members apart, has more or fewer of them now, whatever values are
+    # valid. Where one stands for another the same may only be written otherwise.
+    kept = Kept.DOUBTED if before and after and not (gone and added) else Kept.NOT
     if added:
         names, places = [_name(two.new, node) for node in added], (at(old, keyword), added[0])
         what = f"{keyword} of {{0}} has more members"
