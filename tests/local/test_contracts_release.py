@@ -175,8 +175,11 @@ def test_texts_that_this_clone_lacks_are_said_with_the_command_that_brings_them(
 
     said = run("promote", "staging", "1.0.0", code=1)
 
+    checked = run("verify", "--front", "staging", code=1)
+
     assert "contract/text model" in said
     assert "git fetch --all --tags" in said
+    assert "not checked: whether the indexes of staging fit: components/" in checked
 
 
 def test_files_that_a_contract_refers_to_are_inputs_and_belong_to_the_component(tiny: Tiny, run: Run):

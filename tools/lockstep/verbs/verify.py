@@ -18,7 +18,7 @@ from lockstep.core.contract.pinned import texts_needed
 from lockstep.core.errors import Finding, UsageError
 from lockstep.core.names import Digest, EnvironmentName, GitOid, GitSha, digest_of
 from lockstep.core.release import Release
-from lockstep.core.rules.contract import known_contracts
+from lockstep.core.rules.contract import known_contracts, unasked_indexes
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.every import findings
 from lockstep.core.rules.facts import Deployed, Facts, Filed, Snapshot, StoredImage
@@ -285,6 +285,8 @@ def _notes(facts: Facts) -> list[str]:
         absent = sum(filed.source is None for filed in chosen)
         unseen = f"{absent} commits of releases and older edits were not seen"
         notes.append(f"this clone is shallow: {unseen}; git fetch --unshallow --tags shows them")
+    deployed = [one.environment for one in facts.environments if one.name in facts.chosen]
+    notes += [note for one in deployed for note in unasked_indexes(one, facts.contracts)]
     releases = [filed.release for filed in chosen if filed.release]
     foreign = {reference for release in releases for _, reference in third_party_images(release)}
     if foreign:

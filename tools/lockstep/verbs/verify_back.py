@@ -17,6 +17,7 @@ from lockstep.core.errors import OutsideError, UsageError
 from lockstep.core.history import Served, events, front_moves
 from lockstep.core.names import EnvironmentName, GitSha, InstanceId
 from lockstep.core.rules.back import Past, back_findings, is_back, serving
+from lockstep.core.rules.contract import unasked_indexes
 from lockstep.core.rules.environment import read_environment
 from lockstep.core.rules.facts import Deployed, Facts, Filed
 from lockstep.core.rules.release import read_release
@@ -120,6 +121,7 @@ def _front(workspace: Workspace, name: EnvironmentName, past: Past, looking: Loo
     found = back_findings(deployed, facts, past)
     front = deployed.environment.front
     said = f"what else lies in releases/{name}: only the front, which names {front.release if front else 'nothing'}"
+    skipped = (*skipped, *unasked_indexes(deployed.environment, facts.contracts))
     return Verified(found, counts(facts, looking.shelf), (f"{said}, and what that needs were", *skipped))
 
 

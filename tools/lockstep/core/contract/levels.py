@@ -38,7 +38,7 @@ _KEYWORDS: tuple[str, ...] = (
 )
 _KEYWORDS += ("contains", "property-names", "unevaluated-items", "unevaluated-properties", "content-schema")
 _KEYWORDS += ("pattern-property", "dependent-schema", "dependent-required", "prefix-items", "discriminator")
-_KEYWORDS += ("additional-properties", "items", "content-media-type", "content-encoding")
+_KEYWORDS += ("additional-properties", "items", "content-media-type", "content-encoding", "x-extensible-enum-value")
 _ACTIONS = ("added", "removed", "changed", "generalized")
 _WORDS = {
     *(f"{bound}-{move}" for bound, move in product(_BOUNDS, _MOVES)),

@@ -124,6 +124,14 @@ def contract_findings(path: str, known: Known) -> Iterator[Finding]:
                 yield Finding("contract/edge", path, what, fix, edge.caller)
 
 
+def unasked_indexes(environment: Environment, known: Mapping[Version, Known]) -> Iterator[str]:
+    """A note, if the contracts of what serves cannot be read, so that nobody can tell whether its index fits."""
+    front = environment.front
+    unread = known[front.release].unread if front and front.release in known else ()
+    for one in unread[:1]:
+        yield f"whether the indexes of {environment.name} fit: {one.where}: {one.what}; {one.fix}"
+
+
 def environment_index_findings(
     environment: Environment, known: Mapping[Version, Known], before: Version | None
 ) -> Iterator[Finding]:
