@@ -1,5 +1,5 @@
-"""Contracts: how far `satisfies` agrees with oasdiff on the examples that its authors publish, and how long both take.
-`python -m bench contracts`; needs Go.
+"""Contracts: how far `satisfies` agrees with oasdiff on the examples that its authors publish, how long both take, and
+what large contracts cost. `python -m bench contracts`; needs Go.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench import large
 from bench.measure import TOOLS, run
 from bench.table import Row
 
@@ -16,13 +17,14 @@ _AREA = "contracts: satisfies beside oasdiff, on its published two-file examples
 _ALWAYS = "import sys; from bench.differences import main; main(); sys.exit(0)"  # a missed aim is a row, not an error
 
 
-def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:  # noqa: ARG001 - there is nothing to make smaller
-    """One row; its time is that of all examples on both sides and of building the judge."""
+def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
+    """One row, whose time is that of all examples on both sides and of building the judge; then large contracts."""
     ran = run([sys.executable, "-c", _ALWAYS, "-o", "json"], TOOLS)
     said = ran.data
     note = f"by finding: {_rate(said['by_finding'])}; by example: {_rate(said['by_example'])}"
     faults = () if said["reached"] else ("agrees less than it should: python -m bench.differences",)
     yield Row(_AREA, f"{said['examples']} examples", (ran,), note=note, faults=faults)
+    yield from large.rows(scratch, quick=quick)
 
 
 def _rate(rate: dict[str, Any]) -> str:
