@@ -161,9 +161,16 @@ def test_a_ring_of_references_ends_and_one_change_in_it_is_told_once():
 
 
 def test_what_is_not_understood_is_undecided_and_not_passed_over():
-    old, new = TEXT | {"$dynamicRef": "#a", "$dynamicAnchor": "a"}, TEXT | {"$dynamicRef": "#b", "$dynamicAnchor": "b"}
+    old, new = {"unevaluatedItems": {"pattern": "a"}}, {"unevaluatedItems": {"pattern": "b"}}
 
     assert _breaks(old, new, "response") == {"schema-undecided"}
+
+
+@pytest.mark.parametrize("keyword", ["not", "if"])
+def test_what_changed_where_its_direction_is_not_known_is_told(keyword):
+    old, new = {keyword: {"pattern": "a"}}, {keyword: {"pattern": "b"}}
+
+    assert "response-property-pattern-changed" in _breaks(old, new, "response")
 
 
 def test_a_keyword_that_has_no_meaning_is_undecided():

@@ -141,11 +141,11 @@ class Case:
 
     def is_before(self, day: str) -> bool:
         """Whether this day is still to come."""
-        return self.judge.today is None or self.judge.today < day
+        return self.judge.asked.is_before(day)
 
     def is_past(self, day: str) -> bool:
         """Whether this day is over."""
-        return self.judge.today is not None and self.judge.today > day
+        return self.judge.asked.is_past(day)
 
     def add(self, rule: str, what: str, at: Pair, *, old: Any = None, new: Any = None) -> None:
         """Notes what a rule found, with what is needed (`old`) and what the provider has (`new`); None is nothing."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from lockstep.core.contract.contract import Contract, Node
 from lockstep.core.contract.finding import ContractFinding, Level, Place, sorted_findings
+from lockstep.core.contract.notice import Asked
 from lockstep.core.contract.reading import Pointer
 
 _LONG = 120  # characters of a value that a finding shows
@@ -58,6 +59,11 @@ class Judge:
     schemas: dict[str, Any] = field(default_factory=dict)
     question: Question = Question.PROMISE
     today: str | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """When and by whom it is asked."""
+        return Asked(self.today, is_edge=self.question is Question.EDGE)
 
     def add(self, draft: Draft) -> None:
         """Notes a finding."""

@@ -48,18 +48,24 @@ _WORDS = {
     *("type-changed", "type-generalized", "type-specialized", "became-enum", "became-not-enum"),
     *("became-nullable", "became-not-nullable", "unique-items-set", "unique-items-unset"),
     *("schema-became-false", "schema-became-not-false", "discriminator-property-name-changed"),
-    *("became-required", "became-optional", "became-required-with-default"),
+    *("x-extensible-enum-value-removed", "became-required", "became-optional", "became-required-with-default"),
 }
 _NEED = ("required", "optional")
+_NOTICES = (
+    *("deprecated", "deprecated-with-sunset", "deprecated-sunset-invalid", "reactivated", "sunset-date-too-small"),
+    *("stability-decreased", "stability-increased"),
+)
 _WHOLE = {
     *("contract-kind-changed", "schema-undecided", "response-write-only-property-became-required"),
     *("response-write-only-property-became-optional", "request-property-removed"),
     *("request-property-removed-with-deprecation", "new-required-request-property-with-default"),
     *(f"new-{need}-request-property" for need in _NEED),
+    *("request-property-removed-before-sunset", "request-header-property-became-enum"),
+    *(f"{side}-property-{word}" for side, word in product(("request", "response"), _NOTICES)),
     *(
         f"response-{need}{hidden}-property-{action}"
         for need, hidden, action in product(
-            _NEED, ("", "-write-only"), ("added", "removed", "removed-with-deprecation")
+            _NEED, ("", "-write-only"), ("added", "removed", "removed-with-deprecation", "removed-before-sunset")
         )
     ),
     *(

@@ -9,11 +9,10 @@ from lockstep.core.contract.judge import Judge
 from lockstep.core.contract.lifecycle import (
     deprecation_findings,
     invalid_stability,
-    is_promised,
     removed_operation,
     stability_findings,
-    stability_of,
 )
+from lockstep.core.contract.notice import is_promised, stability_of
 from lockstep.core.contract.parameters import parameter_findings
 from lockstep.core.contract.paths import (
     Hosted,

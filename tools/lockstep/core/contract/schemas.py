@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from lockstep.core.contract.contract import Contract, ContractKind, Node
+from lockstep.core.contract.contract import ContractKind, Node
 from lockstep.core.contract.finding import Level
 from lockstep.core.contract.judge import Draft, Judge, said
 from lockstep.core.contract.schema.change import Change, Effect, Kept, level_of
@@ -77,30 +77,33 @@ class Schemas:
         return Step((sent,), read, is_below=False)
 
 
-def schemas_of(provider: Contract, needed: Contract, direction: Direction) -> Schemas:
+def schemas_of(judge: Judge, direction: Direction) -> Schemas:
     """What the comparison of two contracts' schemas in one direction needs."""
+    provider, needed = judge.provider, judge.needed
     old, new = Views(needed), Views(provider)
     is_request = direction is Direction.REQUEST
     sending, reading = (old, new) if is_request else (new, old)
     is_schema = ContractKind.SCHEMA in {provider.kind, needed.kind}
     hidden = "" if is_schema else "readOnly" if is_request else "writeOnly"
-    prover = Prover(sending, reading, is_schema, hidden, Same(sending, reading))
-    return Schemas(Walk(Two(old, new, Same(old, new)), is_request), prover)
+    forgiving = None if is_schema or is_request else judge.asked
+    prover = Prover(sending, reading, is_schema, hidden, Same(sending, reading), forgiving)
+    return Schemas(Walk(Two(old, new, Same(old, new), judge.asked), is_request), prover)
 
 
 def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> None:
     """Notes what is found about two schemas that meet at a spot; both may be references."""
     if spot.direction not in judge.schemas:
-        judge.schemas[spot.direction] = schemas_of(judge.provider, judge.needed, spot.direction)
+        judge.schemas[spot.direction] = schemas_of(judge, spot.direction)
     schemas = judge.schemas[spot.direction]
     reasons = schemas.prover.reasons(schemas.step(needed, provider))
     is_told = False
     root = schemas.walk.place(needed, provider)
     for place, change in schemas.walk.changes(needed, provider):
-        level = level_of(change.effect, is_request=spot.is_request)
+        level = _level(spot, change, is_root=place == root)
         if level.is_breaking:
             is_shown = not reasons or _is_shown(schemas, place)
             kept = Kept.DOUBTED if _is_turned(place) else change.kept
+            kept = Kept.WHOLE if change.rule == "schema-became-false" and place == root else kept
             if is_shown and kept is Kept.NOT:
                 continue
             level = Level.WARN if is_shown and kept is Kept.DOUBTED else level
@@ -108,6 +111,13 @@ def schema_findings(judge: Judge, spot: Spot, provider: Node, needed: Node) -> N
         judge.add(_draft(spot, _way(root, place), change, level))
     if reasons and not is_told:
         judge.add(_undecided(spot, reasons[0], provider, needed))
+
+
+def _level(spot: Spot, change: Change, *, is_root: bool) -> Level:
+    """How much a change weighs. An answer that cannot be given is no smaller promise, it is a broken one."""
+    if is_root and spot.part is Part.BODY and change.rule == "schema-became-false":
+        return Level.ERR
+    return level_of(change.effect, is_request=spot.is_request)
 
 
 def _is_turned(place: Place) -> bool:
@@ -203,12 +213,15 @@ def _type_word(spot: Spot, change: Change, *, is_root: bool) -> str:
         return "type-specialized" if change.effect in {Effect.NARROWS, Effect.NONE} else change.rule
     if change.effect in {Effect.WIDENS, Effect.NONE}:
         return "type-generalized"
-    return "type-changed" if is_root or spot.part is Part.BODY else "type-specialized"
+    if is_root or spot.part is Part.BODY:
+        return "type-changed"
+    was, now = (str(value).partition("/")[0].split(", ") for value in change.values)
+    return "type-changed" if "string" in now and "string" not in was else "type-specialized"  # all of it may be text
 
 
 def rule_id(spot: Spot, rule: str, *, is_root: bool) -> str:
     """The rule's whole id: direction and part before it, where it has none of its own."""
-    if rule.startswith(("request-", "response-", "new-")):
+    if rule.startswith(("request-", "response-", "new-", "api-")):
         return rule
     if is_root:
         is_listed = spot.direction is Direction.RESPONSE and spot.part is Part.BODY and "enum" in rule

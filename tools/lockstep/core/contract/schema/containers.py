@@ -93,8 +93,17 @@ def _required(prover: Prover, sender: Sender, reader: View) -> list[str]:
     names = [name for name in reader.data.get("required", ()) if isinstance(name, str)]
     named = reader.children("properties")
     return [
-        name for name in names if name not in sender.required and not (name in named and is_hidden(prover, named[name]))
+        name
+        for name in names
+        if name not in sender.required
+        and not (name in named and is_hidden(prover, named[name]))
+        and not (name in named and name not in sender.declared and _is_given_up(prover, named[name]))
     ]
+
+
+def _is_given_up(prover: Prover, wanted: Node) -> bool:
+    """Whether the reader was told beforehand that a property would go."""
+    return prover.forgiving is not None and prover.forgiving.is_given_up(prover.reading.of(wanted).node)
 
 
 def is_hidden(prover: Prover, wanted: Node) -> bool:

@@ -49,7 +49,6 @@ def keyword_changes(old: View, new: View) -> Iterator[Change]:
         yield from _bound(old, new, keyword, word, (is_lower, nothing))
     yield from _multiple(old, new)
     yield from _pattern(old, new)
-    yield from _extensible(old, new)
     yield from _unique(old, new)
     yield from _default(old, new)
     yield from _content(old, new)
@@ -133,7 +132,7 @@ def _enum(old: View, new: View) -> Iterator[Change]:
             yield Change("enum-value-added", Effect.WIDENS, *places, what, (None, theirs[key]))
 
 
-def _extensible(old: View, new: View) -> Iterator[Change]:
+def extensible_changes(old: View, new: View) -> Iterator[Change]:
     """Values that are listed without excluding others: whoever sends one that is gone was told it is known."""
     before, after = (view.data.get("x-extensible-enum") for view in (old, new))
     if isinstance(before, list) and isinstance(after, list):
@@ -183,7 +182,13 @@ def _applies(keyword: str, view: View) -> bool:
     """Whether a bound is about values that a schema allows. Where it is not, nobody knows what was meant by it."""
     suffix = keyword.removeprefix("min").removeprefix("max")
     kinds = _BOUND_TYPES.get(suffix, frozenset({"number", "integer"}))
-    return view.types is None or bool(view.types & kinds)
+    return all(kinds & types for types in (view.types, _types_of_parts(view)) if types)
+
+
+def _types_of_parts(view: View) -> frozenset[str]:
+    """Types that the members of allOf name; those of references are not looked up."""
+    said = [node.value.get("type") for node in view.parts if isinstance(node.value, dict)]
+    return frozenset(kind for one in said for kind in ([one] if isinstance(one, str) else one or ()))
 
 
 _BOUND_TYPES = {

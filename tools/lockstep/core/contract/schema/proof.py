@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lockstep.core.contract.contract import Node
+from lockstep.core.contract.notice import Asked
 from lockstep.core.contract.schema.same import Same
 from lockstep.core.contract.schema.sender import Sender, flat
 from lockstep.core.contract.schema.view import Key, View, Views
@@ -64,6 +65,7 @@ class Prover:
         hidden: Properties with this keyword do not occur: `readOnly` in a request, `writeOnly` in a response; empty
             where all do.
         same: Whether a sending and a reading schema say the same.
+        forgiving: Who asks, where a required property that is gone may be one that was given up beforehand.
     """
 
     sending: Views
@@ -71,6 +73,7 @@ class Prover:
     is_open: bool
     hidden: str
     same: Same
+    forgiving: Asked | None = None
     found: dict[StepKey, Found] = field(default_factory=dict)
     shown: set[StepKey] = field(default_factory=set)
     failed: dict[StepKey, tuple[Reason, ...]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lockstep.core.contract.contract import ContractKind, Node
 from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.keywords import at
+from lockstep.core.contract.schema.promises import notice_changes, removal_notice
 from lockstep.core.contract.schema.sender import flat
 from lockstep.core.contract.schema.structure import Two
 from lockstep.core.contract.schema.view import View, Views
@@ -23,6 +24,7 @@ class Property:
         new: Its schema in what is provided, likewise.
         is_required: Whether every object has it, in what is needed and in what is provided.
         is_request: Whether it is sent by whoever needs the contract.
+        is_object: Whether what has it may be an object at all.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Property:
     new: Node
     is_required: tuple[bool, bool]
     is_request: bool
+    is_object: bool = True
 
 
 def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Iterator[Change]:
@@ -43,6 +46,7 @@ def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Ite
             theirs.get(name, at(new, "properties")),
             (name in needed, name in promised),
             is_request,
+            any("object" in (view.types or {"object"}) for view in (old, new)),
         )
         if name not in mine:
             if name not in _names(two.old, old):
@@ -53,6 +57,7 @@ def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Ite
         else:
             yield from _required_or_not(two, one, (at(old, "required"), at(new, "required")))
             yield from _hidden_or_not(two, one)
+            yield from notice_changes(two, (one.name, one.old, one.new), is_request=is_request)
 
 
 def _names(views: Views, view: View) -> set[str]:
@@ -80,17 +85,18 @@ def _added(two: Two, one: Property) -> Iterator[Change]:
 def _removed(two: Two, one: Property) -> Iterator[Change]:
     data, is_required, places = two.old.of(one.old).data, one.is_required[0], (one.old, one.new)
     what, values = f"{{0}} does not have the property `{one.name}` any more", (one.name, None)
-    is_deprecated = data.get("deprecated") is True
-    notice = "-with-deprecation" if is_deprecated else ""
+    notice = removal_notice(two, one.old)
+    is_deprecated = notice == "-with-deprecation"
     if not one.is_request:
         hidden = "-write-only" if data.get("writeOnly") else ""
         word = "required" if is_required else "optional"
         effect = Effect.WIDENS if is_required and not hidden and not is_deprecated else Effect.NONE
         rule = f"response-{word}{hidden}-property-removed{'' if hidden else notice}"
-        yield Change(rule, effect, *places, what, values)
+        kept = Kept.WHOLE if is_required and notice == "-before-sunset" else Kept.NOT
+        yield Change(rule, effect, *places, what, values, kept=kept)
     elif not data.get("readOnly"):
         # What is sent and not read may be wanted and is lost, or be refused: nobody can tell from the contract.
-        effect = Effect.NONE if is_deprecated else Effect.UNKNOWN
+        effect = Effect.NONE if is_deprecated else Effect.INCOMPARABLE if notice else Effect.UNKNOWN
         yield Change(f"request-property-removed{notice}", effect, *places, what, values, kept=Kept.WHOLE)
 
 
@@ -102,12 +108,14 @@ def _required_or_not(two: Two, one: Property, places: tuple[Node, Node]) -> Iter
     what = f"the property `{one.name}` of {{0}} " + ("is required now" if is_now else "may be missing now")
     effect = Effect.NARROWS if is_now else Effect.WIDENS
     data = two.new.of(one.new).data
+    # On what is no object the keyword says nothing, and nobody knows what was meant by it.
+    kept = Kept.NOT if one.is_object else Kept.DOUBTED
     if not one.is_request:
         hidden = "write-only-" if two.old.of(one.old).data.get("writeOnly") else ""
-        yield Change(f"response-{hidden}property-{word}", Effect.NONE if hidden else effect, *places, what)
+        yield Change(f"response-{hidden}property-{word}", Effect.NONE if hidden else effect, *places, what, kept=kept)
     elif not data.get("readOnly"):
         default = "-with-default" if is_now and "default" in data else ""
-        yield Change(f"request-property-{word}{default}", effect, *places, what)
+        yield Change(f"request-property-{word}{default}", effect, *places, what, kept=kept)
 
 
 def _hidden_or_not(two: Two, one: Property) -> Iterator[Change]:

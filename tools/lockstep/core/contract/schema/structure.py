@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.core.contract.contract import Node
+from lockstep.core.contract.notice import Asked
 from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.keywords import at
 from lockstep.core.contract.schema.same import Same
@@ -14,11 +15,12 @@ from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views, is_sche
 
 @dataclass(frozen=True)
 class Two:
-    """The schemas of both sides: what is needed (old) and what is provided (new)."""
+    """The schemas of both sides: what is needed (old) and what is provided (new); and when and by whom it is asked."""
 
     old: Views
     new: Views
     same: Same
+    asked: Asked
 
 
 Below = tuple[Node, Node]
@@ -63,8 +65,8 @@ def _branches(view: View, keyword: str) -> list[Node]:
 def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
     """Members that belong together, those that are gone, and those that are new.
 
-    The same component belongs to itself; then what says the same; then what has the same title; then the only two
-    that are left without a name or title.
+    The same component belongs to itself; then what says the same under the same title; then what has the same title;
+    then what says the same; then the only two that are left without a name or title.
     """
     by_name = {name: node for node in reversed(new) if (name := two.new.name(node))}
     gone, added, pairs = list(old), list(new), []
@@ -73,7 +75,7 @@ def matched(two: Two, old: list[Node], new: list[Node]) -> tuple[list[tuple[Node
         if other is not None:
             pairs.append((one, other))
             gone, added = _without(gone, one), _without(added, other)
-    for is_one in (_say_the_same, _have_one_title) if len(gone) * len(added) <= _LIMIT_MATCHED else ():
+    for is_one in (_are_one, _have_one_title, _say_the_same) if len(gone) * len(added) <= _LIMIT_MATCHED else ():
         for one in list(gone):
             other = next((node for node in added if is_one(two, one, node)), None)
             if other is not None:
@@ -102,11 +104,12 @@ def _without(nodes: list[Node], node: Node) -> list[Node]:
     return [one for one in nodes if one is not node]
 
 
+def _are_one(two: Two, one: Node, other: Node) -> bool:
+    return _title(two.old, one) == _title(two.new, other) and two.same.are(one, other)
+
+
 def _say_the_same(two: Two, one: Node, other: Node) -> bool:
-    """Whether they are one member: their names and titles count, code is made from them."""
-    names = two.old.name(one), two.new.name(other)
-    is_renamed = all(names) or (not any(names) and _title(two.old, one) != _title(two.new, other))
-    return not is_renamed and two.same.are(one, other)
+    return two.same.are(one, other)
 
 
 def _have_one_title(two: Two, one: Node, other: Node) -> bool:
@@ -178,6 +181,17 @@ def _there_or_not(old: View, new: View) -> Iterator[Change]:
     for keyword, word in _SINGLE:
         if (old.child(keyword) is None) != (new.child(keyword) is None):
             yield _appeared(old, new, keyword, word)
+
+
+def items_changes(old: View, new: View, *, is_request: bool) -> Iterator[Change]:
+    """Items behind those that are described one by one: `false` says that there are none, nothing that there may be."""
+    is_none = [view.data.get("items") is False for view in (old, new)]
+    if is_none[0] == is_none[1] or all("items" in view.data for view in (old, new)):
+        return
+    word, effect = ("false", Effect.NARROWS) if is_none[1] else ("not-false", Effect.WIDENS)
+    rule = f"{'request' if is_request else 'response'}-property-schema-became-{word}"
+    what = "{0} may have " + ("no more items than are described" if is_none[1] else "more items than are described")
+    yield Change(rule, effect, at(old, "items"), at(new, "items"), what)
 
 
 def _named(old: View, new: View) -> Iterator[Change]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.change import Change
-from lockstep.core.contract.schema.keywords import keyword_changes
+from lockstep.core.contract.schema.keywords import extensible_changes, keyword_changes
 from lockstep.core.contract.schema.properties import property_changes
-from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, structure_changes
+from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, items_changes, structure_changes
 from lockstep.core.contract.schema.transitions import transition, unexplained
 from lockstep.core.contract.schema.view import Key, are_alike, references
 
@@ -71,6 +71,8 @@ class Walk:
                     *structure_changes(self.two, one, other),
                     *property_changes(self.two, one, other, is_request=self.is_request),
                     *discriminator_changes(one, other),
+                    *items_changes(one, other, is_request=self.is_request),
+                    *(extensible_changes(one, other) if self.is_request else ()),
                 ]
                 found = transition(self.two, one, other)
                 if found is not None:
