@@ -110,6 +110,7 @@ def tried(contract: dict, url: str, folder: Path) -> list[str]:
     return list(trial.faults)
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_component_that_keeps_its_contract_has_no_fault(stock, tmp_path):
     assert tried(TRUE, stock, tmp_path) == []
 
@@ -126,6 +127,7 @@ LIES: dict[str, tuple[tuple[str, ...], object, str]] = {
 }
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_contract_that_is_not_true_is_caught(stock, tmp_path):
     """One operation for each lie, and one that is told truly."""
     contract = {**TRUE, "paths": {"/items": TRUE["paths"]["/items"]}}

@@ -77,6 +77,7 @@ def test_openapi_equals_the_committed_contract(embedding, committed_contract):
     assert embedding.get("/openapi.json").json() == committed_contract
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_embedding_keeps_its_whole_contract(embedding, try_server):
     trial = try_server(embedding)
 
@@ -84,6 +85,7 @@ def test_embedding_keeps_its_whole_contract(embedding, try_server):
     assert trial.asked > 50
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_contract_that_promises_more_than_is_sent_is_caught(embedding, committed_contract, tmp_path):
     committed_contract["components"]["schemas"]["Vector"]["required"].append("language")
     false = tmp_path / "openapi.json"

@@ -49,6 +49,7 @@ def test_page_becomes_text_embedding_and_summary(root, name, media, sentence):
     assert answer["served_by"] == IDS
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_gateway_keeps_its_whole_contract_before_a_whole_chain(root, try_server):
     pages = {"image/png": PAGES / "letter.png", "image/jpeg": PAGES / "minutes.jpg"}
 

@@ -116,6 +116,7 @@ def test_bad_requests_get_an_openai_error(llm, keeps_contract, body, status):
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_llm_keeps_its_whole_contract(llm, try_server):
     trial = try_server(llm)
 

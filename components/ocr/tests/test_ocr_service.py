@@ -48,6 +48,7 @@ def test_read_returns_the_printed_text(ocr, keeps_contract):
     assert likeness(answer.json()["text"], LINES) > 0.95
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_ocr_keeps_its_whole_contract(start, weights, try_server):
     server = start("ocr", LOCKSTEP_WEIGHTS=weights(ACTIVE)).wait_ready()
     bodies = {f"image/{kind.lower()}": damaged(page(LINES[:2], kind=kind)) for kind in ("PNG", "JPEG")}

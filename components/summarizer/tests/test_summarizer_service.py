@@ -74,6 +74,7 @@ def test_summarize_returns_the_models_words_and_who_said_them(summarizer, keeps_
     assert answer.json() == {"summary": "A summary.", "served_by": {"llm": LLM}}
 
 
+@pytest.mark.timeout(300)  # seconds of work, on a machine that may be busy
 def test_summarizer_keeps_its_whole_contract_before_the_real_llm(launch, start, weights, try_server):
     llm = start("llm", LOCKSTEP_WEIGHTS=weights("llm/weights/llm.npz.dvc")).wait_ready()
 
