@@ -21,7 +21,7 @@ def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
     """One row, whose time is that of all examples on both sides and of building the judge; then large contracts."""
     ran = run([sys.executable, "-c", _ALWAYS, "-o", "json"], TOOLS)
     said = ran.data
-    note = f"by finding: {_rate(said['by_finding'])}; by example: {_rate(said['by_example'])}"
+    note = "; ".join(f"{name}: {_rate(rate)}" for name, rate in said["rates"].items())
     faults = () if said["reached"] else ("agrees less than it should: python -m bench.differences",)
     yield Row(_AREA, f"{said['examples']} examples", (ran,), note=note, faults=faults)
     yield from large.rows(scratch, quick=quick)

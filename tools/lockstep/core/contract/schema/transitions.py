@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.change import Change, Effect, Kept
-from lockstep.core.contract.schema.structure import Two
+from lockstep.core.contract.schema.structure import Below, Two
 from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views
 
 
@@ -20,10 +20,12 @@ class Transition:
     Args:
         changes: The changes that are told instead.
         explains: The beginnings of rules that are not told: an empty word explains all of them.
+        below: The schemas that meet below; None for those that always do.
     """
 
     changes: tuple[Change, ...]
     explains: tuple[str, ...]
+    below: tuple[Below, ...] | None = None
 
 
 _TYPES_AND_CHOICES = ("type-", "became-null", "became-not-null", "any-of-", "one-of-")
@@ -40,17 +42,24 @@ def transition(two: Two, old: View, new: View) -> Transition | None:
 def _null(two: Two, old: View, new: View) -> Transition | None:
     """`oneOf: [null, X]` beside X."""
     wider, narrower = _beside_null(two.new, new), _beside_null(two.old, old)
-    if wider is not None and narrower is None and two.same.are(old.node, wider):
+    pair: Below
+    if wider is not None and narrower is None and not _is_choice(old):
         if "null" in (old.types or {"null"}):
             return None  # under oneOf null would be valid twice
+        pair = (old.node, wider)
         change = Change("became-nullable", Effect.WIDENS, old.node, new.node, "{0} may be null now")
-    elif narrower is not None and wider is None and two.same.are(narrower, new.node):
+    elif narrower is not None and wider is None and not _is_choice(new):
         if "null" in (new.types or {"null"}):
             return None
+        pair = (narrower, new.node)
         change = Change("became-not-nullable", Effect.NARROWS, old.node, new.node, "{0} may not be null any more")
     else:
         return None
-    return Transition((change,), ("",))
+    return Transition((change,), ("",), () if two.same.are(*pair) else (pair,))
+
+
+def _is_choice(view: View) -> bool:
+    return bool(view.parts) or not {"oneOf", "anyOf", "not"}.isdisjoint(view.data)
 
 
 def _beside_null(views: Views, view: View) -> Node | None:

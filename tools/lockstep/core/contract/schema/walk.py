@@ -11,7 +11,7 @@ from lockstep.core.contract.schema.keywords import extensible_changes, keyword_c
 from lockstep.core.contract.schema.properties import property_changes
 from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, items_changes, structure_changes
 from lockstep.core.contract.schema.transitions import transition, unexplained
-from lockstep.core.contract.schema.view import Key, are_alike, references
+from lockstep.core.contract.schema.view import Key, View, are_alike, references
 
 Place = tuple[Key, Key]
 
@@ -66,19 +66,23 @@ class Walk:
             elif one.is_never or other.is_never:
                 self.found[place] = Found(tuple(keyword_changes(one, other)), ())
             else:
-                changes = [
-                    *keyword_changes(one, other),
-                    *structure_changes(self.two, one, other),
-                    *property_changes(self.two, one, other, is_request=self.is_request),
-                    *discriminator_changes(one, other),
-                    *items_changes(one, other, is_request=self.is_request),
-                    *(extensible_changes(one, other) if self.is_request else ()),
-                ]
-                found = transition(self.two, one, other)
-                if found is not None:
-                    changes = [*found.changes, *unexplained(changes, found)]
-                self.found[place] = Found(tuple(changes), tuple(Below(*item) for item in below(self.two, one, other)))
+                self.found[place] = self._compared(one, other)
         return self.found[place]
+
+    def _compared(self, one: View, other: View) -> Found:
+        changes = [
+            *keyword_changes(one, other),
+            *structure_changes(self.two, one, other),
+            *property_changes(self.two, one, other, is_request=self.is_request),
+            *discriminator_changes(one, other),
+            *items_changes(one, other, is_request=self.is_request),
+            *(extensible_changes(one, other) if self.is_request else ()),
+        ]
+        found = transition(self.two, one, other)
+        if found is None:
+            return Found(tuple(changes), tuple(Below(*item) for item in below(self.two, one, other)))
+        pairs = below(self.two, one, other) if found.below is None else found.below
+        return Found((*found.changes, *unexplained(changes, found)), tuple(Below(*item) for item in pairs))
 
     def changes(self, old: Node, new: Node) -> list[tuple[Place, Change]]:
         """Every change at and below a place, each once; what was reached before is not looked at again."""
