@@ -80,7 +80,8 @@ class Schemas:
 def schemas_of(judge: Judge, direction: Direction) -> Schemas:
     """What the comparison of two contracts' schemas in one direction needs."""
     provider, needed = judge.provider, judge.needed
-    old, new = Views(needed), Views(provider)
+    known = next((one.walk.two for one in judge.schemas.values()), None)  # those of the other direction
+    old, new = (known.old, known.new) if known else (Views(needed), Views(provider))
     is_request = direction is Direction.REQUEST
     sending, reading = (old, new) if is_request else (new, old)
     is_schema = ContractKind.SCHEMA in {provider.kind, needed.kind}

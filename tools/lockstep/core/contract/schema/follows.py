@@ -12,7 +12,7 @@ from lockstep.core.contract.schema.proof import Found, Prover, Reason, Step, fla
 from lockstep.core.contract.schema.scalars import of_scalars
 from lockstep.core.contract.schema.sender import Sender
 from lockstep.core.contract.schema.values import canonical
-from lockstep.core.contract.schema.view import View, are_alike, is_monotone, mentions, references
+from lockstep.core.contract.schema.view import View, are_alike, is_monotone, mentions
 
 _WHOLE = ("unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef", "dependencies")
 _CONTEXT = frozenset(_WHOLE)
@@ -46,7 +46,7 @@ def _written_alike(prover: Prover, step: Step) -> Found | None:
     if not are_alike(sent.node, read.node) or mentions(read.node.value, _CONTEXT):
         return None
     steps = []
-    for one, other in zip(references(sent.node), references(read.node), strict=True):
+    for one, other in zip(prover.sending.references(sent), prover.reading.references(read), strict=True):
         is_below = is_monotone(read.node, other.pointer)
         if is_below is None:
             return None

@@ -17,7 +17,6 @@ from lockstep.core.contract.schema.view import (
     View,
     Views,
     are_alike,
-    references,
 )
 
 _NESTED = frozenset({*LISTS, *MAPPINGS, *SINGLE})
@@ -59,7 +58,7 @@ class Same:
     def _below(self, one: View, other: View) -> list[tuple[Node, Node]] | None:
         """The schemas below that have to be the same as well; None if these two differ already."""
         if are_alike(one.node, other.node) and self.left.contract.kind is self.right.contract.kind:
-            return list(zip(references(one.node), references(other.node), strict=True))
+            return list(zip(self.left.references(one), self.right.references(other), strict=True))
         if (
             one.malformed
             or other.malformed

@@ -140,23 +140,42 @@ _NO_SCHEMAS = {"enum", "const", "default", "example", "examples", "required"}
 
 @dataclass(frozen=True)
 class Views:
-    """The schemas of one contract, each looked at once."""
+    """The schemas of one contract, each looked at once.
+
+    Args:
+        contract: The contract.
+        seen: By place.
+        referred: By file and reference, where nothing stands beside the reference.
+        leading: The references in a schema, by its place.
+    """
 
     contract: Contract
     seen: dict[Key, View] = field(default_factory=dict)
+    referred: dict[tuple[str, str], View] = field(default_factory=dict)
+    leading: dict[Key, list[Node]] = field(default_factory=dict)
 
     def of(self, node: Node) -> View:
         """The schema at a node, its reference followed."""
         value = node.value
-        while isinstance(value, dict) and isinstance(reference := value.get("$ref"), str):
-            if self._has_siblings(value):
-                break
-            node = self.contract.target(node, reference)
-            value = node.value
+        if (
+            isinstance(value, dict)
+            and isinstance(reference := value.get("$ref"), str)
+            and not self._has_siblings(value)
+        ):
+            words = (node.file, reference)
+            if words not in self.referred:
+                self.referred[words] = self.of(self.contract.target(node, reference))
+            return self.referred[words]
         key = (node.file, node.pointer)
         if key not in self.seen:
             self.seen[key] = self._view(node)
         return self.seen[key]
+
+    def references(self, view: View) -> list[Node]:
+        """The references in a schema, in a fixed order; what they lead to is not looked at."""
+        if view.key not in self.leading:
+            self.leading[view.key] = references(view.node)
+        return self.leading[view.key]
 
     def name(self, node: Node) -> str:
         """Last part of the reference that stands at a node; empty if the schema is written in place."""

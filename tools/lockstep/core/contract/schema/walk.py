@@ -11,7 +11,7 @@ from lockstep.core.contract.schema.keywords import extensible_changes, keyword_c
 from lockstep.core.contract.schema.properties import property_changes
 from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, items_changes, structure_changes
 from lockstep.core.contract.schema.transitions import transition, unexplained
-from lockstep.core.contract.schema.view import Key, View, are_alike, references
+from lockstep.core.contract.schema.view import Key, View, are_alike
 
 Place = tuple[Key, Key]
 
@@ -61,7 +61,7 @@ class Walk:
         if place not in self.found:
             one, other = self.two.old.of(old), self.two.new.of(new)
             if are_alike(one.node, other.node):
-                pairs = zip(references(one.node), references(other.node), strict=True)
+                pairs = zip(self.two.old.references(one), self.two.new.references(other), strict=True)
                 self.found[place] = Found((), tuple(Below(*pair) for pair in pairs))
             elif one.is_never or other.is_never:
                 self.found[place] = Found(tuple(keyword_changes(one, other)), ())
