@@ -109,7 +109,7 @@ class Prover:
                     passed.add(key)
                     self.failed.setdefault(key, why)
                     waiting += above[key]
-        self.shown |= above.keys() - self.failed.keys()
+        self.shown.update(key for key in above if key not in self.failed)
 
     def holds(self, step: Step) -> bool:
         """Whether it can be shown."""
