@@ -196,3 +196,9 @@ def test_a_finding_names_both_places_both_values_and_what_to_do():
     assert (found.old, found.new, found.level) == ("5", "9", Level.ERR)
     assert "5 -> 9" in found.what
     assert found.fix
+
+
+def test_nullable_where_it_has_no_meaning_is_told_as_a_doubt():
+    assert _breaks(TEXT, TEXT | {"nullable": True}, "response") == {"response-body-became-nullable"}
+    assert _breaks(TEXT | {"nullable": True}, TEXT, "request") == {"request-body-became-not-nullable"}
+    assert _breaks(TEXT, TEXT | {"nullable": True}, "request") == set()

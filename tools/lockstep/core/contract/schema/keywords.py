@@ -67,6 +67,7 @@ def _types(old: View, new: View) -> Iterator[Change]:
         word, effect = ("became-nullable", Effect.WIDENS) if is_wider else ("became-not-nullable", Effect.NARROWS)
         yield Change(word, effect, *places, "{0} " + ("may be null now" if is_wider else "may not be null any more"))
         before, after = (before - {"null"} or before), (after - {"null"} or after)
+    yield from _marked(old, new)
     if "type" in (*old.malformed, *new.malformed):
         yield from _odd_types(old, new)
         return
@@ -80,6 +81,20 @@ def _types(old: View, new: View) -> Iterator[Change]:
         places = at(old, "format"), at(new, "format")
     said = (_said(before, formats[0]), _said(after, formats[1]))
     yield Change(word, effect, *places, "{0} is of another type", said)
+
+
+def _marked(old: View, new: View) -> Iterator[Change]:
+    """`nullable` where it has no meaning: without `type`, and since OpenAPI 3.1. People who write it mean it."""
+    said = [view.below("nullable") for view in (old, new)]
+    marks = [
+        node is not None and node.value is True and "null" not in (view.types or ())
+        for node, view in zip(said, (old, new), strict=True)
+    ]
+    before, after = (mark or "null" in (view.types or ()) for mark, view in zip(marks, (old, new), strict=True))
+    if any(marks) and before != after:
+        word, effect = ("became-nullable", Effect.WIDENS) if after else ("became-not-nullable", Effect.NARROWS)
+        what = "{0} " + ("is marked as nullable now" if after else "is not marked as nullable any more")
+        yield Change(word, effect, at(old, "nullable"), at(new, "nullable"), what, kept=Kept.DOUBTED)
 
 
 def _odd_types(old: View, new: View) -> Iterator[Change]:
