@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.accepts import accepts
 from lockstep.core.contract.schema.proof import Prover, Step
 from lockstep.core.contract.schema.sender import Sender, flat
 from lockstep.core.contract.schema.values import fraction
-from lockstep.core.contract.schema.view import View
+from lockstep.core.contract.schema.view import ANNOTATIONS, View, Views
 
 _DEEP = 6
 _LIMIT_ANY_ORDER = 100  # branches
@@ -21,11 +23,42 @@ def choice(prover: Prover, sender: Sender, reader: View, keyword: str) -> list[S
     branches = list(reader.children(keyword).values())
     for index, branch in enumerate(branches):
         others = [*branches[:index], *branches[index + 1 :]] if keyword == "oneOf" else []
-        if prover.holds(Step(nodes, branch, is_below=False)) and all(
-            is_apart(prover, sender, other) for other in others
+        if all(is_apart(prover, sender, other) for other in others) and prover.holds(
+            Step(nodes, branch, is_below=False)
         ):
             return []
     return None
+
+
+def member_by_member(prover: Prover, sender: Sender, reader: View) -> list[Step] | None:
+    """Each of the sender's members against the reader's of the same name; None if that is not all that is read.
+
+    Nothing is tried: whoever names members means the same by the same name. For `oneOf` members of other names must
+    not fit as well.
+    """
+    said = reader.data.keys() - ANNOTATIONS
+    if len(said) != 1 or not said <= {"anyOf", "oneOf"} or reader.types is not None or reader.malformed:
+        return None
+    keyword = next(iter(said))
+    wanted = {_name(prover.reading, node): node for node in reader.children(keyword).values()}
+    for view in sender.flats:
+        sent = {_name(prover.sending, node): node for node in view.children(keyword).values()}
+        if sent and sent.keys() <= wanted.keys() and len(sent) == len(view.data[keyword]):
+            # What else holds for the sender is left out: that makes it wider, and each member is shown once only.
+            steps = {name: Step((node,), wanted[name], is_below=False) for name, node in sent.items()}
+            if keyword == "anyOf" or all(_is_alone(prover, step, name, wanted) for name, step in steps.items()):
+                return list(steps.values())
+    return None
+
+
+def _name(views: Views, node: Node) -> str:
+    """What a member is known by: its component, or its text."""
+    return views.name(node) or repr(node.value)
+
+
+def _is_alone(prover: Prover, step: Step, name: str, wanted: Mapping[str, Node]) -> bool:
+    sender = prover.sender(step.sender)
+    return sender is not None and all(is_apart(prover, sender, node) for other, node in wanted.items() if other != name)
 
 
 def _says_the_same(prover: Prover, sender: Sender, reader: View, keyword: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.accepts import accepts
-from lockstep.core.contract.schema.choices import choice, excludes
+from lockstep.core.contract.schema.choices import choice, excludes, member_by_member
 from lockstep.core.contract.schema.containers import of_arrays, of_objects
 from lockstep.core.contract.schema.proof import Found, Prover, Reason, Step, flat_reader, made
 from lockstep.core.contract.schema.scalars import of_scalars
@@ -16,6 +16,7 @@ from lockstep.core.contract.schema.view import View, are_alike, is_monotone, men
 
 _WHOLE = ("unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef", "dependencies")
 _CONTEXT = frozenset(_WHOLE)
+_LIMIT_TRIED = 2  # trials within trials; deeper, what could be shown is taken as it stands
 _LIMIT_SPLIT = 64
 
 
@@ -57,7 +58,9 @@ def _written_alike(prover: Prover, step: Step) -> Found | None:
 def _reader(prover: Prover, sender: Sender, reader: View) -> Found:
     """One of the reader's schemas: as it is, or for each of the sender's cases by itself."""
     found = Found((Reason(reader.node, ""),), ()) if reader.is_never else _plain(prover, sender, reader)
-    if cases(sender):
+    if found.is_named:
+        return found
+    if cases(sender) and (found.reasons or len(prover.open) <= _LIMIT_TRIED):
         is_shown = not found.reasons and all(prover.holds(one) for one in found.steps)
         return found if is_shown else _by_branches(prover, sender, reader) or found
     return (_by_types(prover, sender, reader) or found) if found.reasons else found
@@ -110,6 +113,8 @@ def _plain(prover: Prover, sender: Sender, reader: View) -> Found:
         return Found(tuple(reasons), ())
     if not _types(sender, reader):
         return Found((Reason(reader.node, "type"),), ())
+    if (members := member_by_member(prover, sender, reader)) is not None:
+        return Found((), tuple(members), is_named=True)
     if sender.values is not None and all(accepts(prover.reading, reader, one) for one in sender.values.values()):
         return Found((), ())
     steps: list[Step] = []

@@ -19,8 +19,9 @@ from lockstep.core.contract.schema.same import Same
 from lockstep.core.contract.schema.sender import Sender, flat
 from lockstep.core.contract.schema.view import Key, View, Views
 
-LIMIT_STEPS = 400_000
-LIMIT_NESTED = 24  # trials within trials
+LIMIT_STEPS = 20_000
+LIMIT_NESTED = 16  # trials within trials
+_NOWHERE = LIMIT_NESTED + 2
 
 
 class Reason(NamedTuple):
@@ -48,10 +49,11 @@ StepKey = tuple[tuple[Key, ...], Key]
 
 @dataclass
 class Found:
-    """What a step showed: what failed at itself, and the steps that it rests on."""
+    """What a step showed: what failed at itself, and the steps that it rests on. `is_named`: they are all there are."""
 
     reasons: tuple[Reason, ...]
     steps: tuple[Step, ...]
+    is_named: bool = False
 
 
 @dataclass
@@ -66,6 +68,14 @@ class Prover:
             where all do.
         same: Whether a sending and a reading schema say the same.
         forgiving: Who asks, where a required property that is gone may be one that was given up beforehand.
+        found: What each step showed by itself.
+        shown: Steps that hold, with all that they rest on.
+        failed: Steps that do not, and why.
+        open: The steps that are being looked at, the outermost first, each with a number of its own.
+        places: Where in `open` a step is.
+        meanwhile: What was shown as long as a step is open: why not, the place of the step, its number.
+        leans: The outermost open step on which what is looked at leans.
+        steps: How many steps were looked at.
     """
 
     sending: Views
@@ -77,7 +87,10 @@ class Prover:
     found: dict[StepKey, Found] = field(default_factory=dict)
     shown: set[StepKey] = field(default_factory=set)
     failed: dict[StepKey, tuple[Reason, ...]] = field(default_factory=dict)
-    open: list[StepKey] = field(default_factory=list)
+    open: list[tuple[StepKey, int]] = field(default_factory=list)
+    places: dict[StepKey, int] = field(default_factory=dict)
+    meanwhile: dict[StepKey, tuple[tuple[Reason, ...], int, int]] = field(default_factory=dict)
+    leans: int = _NOWHERE
     steps: int = 0
 
     def sender(self, nodes: tuple[Node, ...]) -> Sender | None:
@@ -88,16 +101,30 @@ class Prover:
     def reasons(self, step: Step) -> tuple[Reason, ...]:
         """Why it could not be shown, at most one for each place; none: it is shown."""
         root = self.key(step)
-        if len(step.sender) == 1 and self.same.known.get((root[0][0], root[1])):
-            return ()
-        if root in self.shown:
+        known = self._known(step, root)
+        if known is not None:
+            return known
+        before, self.leans = self.leans, _NOWHERE
+        reasons, above = self._walk(step)
+        found = next(iter(reasons.values()), ())
+        if self.leans >= len(self.open):
+            self._remember(reasons, above)
+        else:
+            self.meanwhile[root] = (found, self.leans, self.open[self.leans][1])
+        self.leans = min(self.leans, before)
+        return found
+
+    def _known(self, step: Step, root: StepKey) -> tuple[Reason, ...] | None:
+        """What was shown before, or what holds as long as a step is open on which it leans."""
+        if root in self.shown or (len(step.sender) == 1 and self.same.known.get((root[0][0], root[1]))):
             return ()
         if root in self.failed:
             return self.failed[root]
-        reasons, above, is_tainted = self._walk(step)
-        if not is_tainted:
-            self._remember(reasons, above)
-        return next(iter(reasons.values()), ())
+        found, leans, number = self.meanwhile.get(root, ((), _NOWHERE, 0))
+        if leans < len(self.open) and self.open[leans][1] == number:
+            self.leans = min(self.leans, leans)
+            return found
+        return None
 
     def _remember(self, reasons: dict[StepKey, tuple[Reason, ...]], above: dict[StepKey, list[StepKey]]) -> None:
         """Every step that rests on one that failed has failed as well; all others are shown."""
@@ -109,62 +136,64 @@ class Prover:
                     passed.add(key)
                     self.failed.setdefault(key, why)
                     waiting += above[key]
-        self.shown.update(key for key in above if key not in self.failed)
+        if not (reasons and self.open):  # a trial that ended early has not seen all
+            self.shown.update(key for key in above if key not in self.failed)
 
     def holds(self, step: Step) -> bool:
         """Whether it can be shown."""
         return not self.reasons(step)
 
-    def _walk(self, step: Step) -> tuple[dict[StepKey, tuple[Reason, ...]], dict[StepKey, list[StepKey]], bool]:
-        """Reasons by the step that failed, the steps above each, and whether it leans on a step that is still open."""
+    def _walk(self, step: Step) -> tuple[dict[StepKey, tuple[Reason, ...]], dict[StepKey, list[StepKey]]]:
+        """Reasons by the step that failed, and the steps above each."""
         reasons: dict[StepKey, tuple[Reason, ...]] = {}
         above: dict[StepKey, list[StepKey]] = {}
         seen: dict[StepKey, bool] = {}
         waiting: list[tuple[Step, bool, StepKey | None]] = [(step, False, None)]
-        is_tainted = False
-        while waiting:
+        while waiting and not (reasons and self.open):  # of a trial one reason is enough
             here, is_below, from_ = waiting.pop()
             key = self.key(here)
-            if from_ is not None:
-                above.setdefault(key, []).append(from_)
-            else:
-                above.setdefault(key, [])
+            above.setdefault(key, []).extend([] if from_ is None else [from_])
             if key in self.shown or (key in seen and (seen[key] or not is_below)):
                 continue
             if key in self.failed:
                 reasons[key] = self.failed[key]
                 continue
-            if key in self.open:
-                is_tainted = True
+            if (place := self.places.get(key)) is not None:
+                self.leans = min(self.leans, place)
                 if not is_below:
                     reasons[key] = (Reason(here.reader, ""),)
                 continue
             seen[key] = is_below
             found = self._explore(key, here)
             if found is None:
-                return {key: (Reason(here.reader, ""),)}, above, True
+                self.leans = min(self.leans, 0)
+                return {key: (Reason(here.reader, ""),)}, above
             if found.reasons:
                 reasons[key] = found.reasons
             waiting += [(one, is_below or one.is_below, key) for one in found.steps]
-        return reasons, above, is_tainted
+        return reasons, above
 
     def _explore(self, key: StepKey, step: Step) -> Found | None:
-        """What a step shows by itself; None where it would take too long."""
+        """What a step shows by itself, remembered unless it leans on what is open; None where it takes too long."""
         if key in self.found:
             return self.found[key]
         self.steps += 1
-        if self.steps > LIMIT_STEPS or len(self.open) > LIMIT_NESTED:
+        place = len(self.open)
+        if self.steps > LIMIT_STEPS or place > LIMIT_NESTED:
             return None
         from lockstep.core.contract.schema.follows import follows  # noqa: PLC0415 - each needs the other
 
-        before = len(self.open)
-        self.open.append(key)
+        before, self.leans = self.leans, _NOWHERE
+        self.open.append((key, self.steps))
+        self.places[key] = place
         try:
             found = follows(self, step)
         finally:
-            del self.open[before:]
-        if not self.open:  # within a trial an answer may lean on what is still open
-            self.found[key] = found
+            self.open.pop()
+            del self.places[key]
+        if self.leans >= place:
+            self.found[key], self.leans = found, _NOWHERE
+        self.leans = min(self.leans, before)
         return found
 
     def key(self, step: Step) -> StepKey:

@@ -15,6 +15,9 @@ from lockstep.core.contract.schema.view import TYPES, Key, View, Views
 
 _PATTERN = "patternProperties"
 _ADDITIONAL = "additionalProperties"
+# Schemas that are held together below one value. What more there is makes the sender narrower only, and is left out:
+# else schemas that are members of each other make sets of sets without end.
+_LIMIT_TOGETHER = 2
 _BRANCHES = ("anyOf", "oneOf", "dependentSchemas")
 
 
@@ -139,7 +142,7 @@ class Sender:
                 found.append(rest)
         if name not in self.declared and not self.has_rest:
             return None
-        return None if any(node.value is False for node in found) else tuple(found)
+        return None if any(node.value is False for node in found) else tuple(found[:_LIMIT_TOGETHER])
 
     @cached_property
     def has_rest(self) -> bool:
@@ -174,7 +177,7 @@ class Sender:
                 found.append(prefix[index])
             elif (rest := view.child("items")) is not None:
                 found.append(rest)
-        return None if any(node.value is False for node in found) else tuple(found)
+        return None if any(node.value is False for node in found) else tuple(found[:_LIMIT_TOGETHER])
 
     @cached_property
     def prefix(self) -> int:
