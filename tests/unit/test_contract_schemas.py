@@ -202,3 +202,18 @@ def test_nullable_where_it_has_no_meaning_is_told_as_a_doubt():
     assert _breaks(TEXT, TEXT | {"nullable": True}, "response") == {"response-body-became-nullable"}
     assert _breaks(TEXT | {"nullable": True}, TEXT, "request") == {"request-body-became-not-nullable"}
     assert _breaks(TEXT, TEXT | {"nullable": True}, "request") == set()
+
+
+def test_a_property_of_a_choice_that_became_one_schema_may_be_lost():
+    both = [{"type": "object", "required": ["a"], "properties": {"a": TEXT, name: TEXT}} for name in ("b", "c")]
+
+    assert _breaks({"anyOf": both}, both[0], "request") == {"request-property-removed"}
+    assert _breaks({"anyOf": both}, both[0], "response") == set()
+
+
+def test_what_is_in_no_message_of_a_direction_is_not_counted_on():
+    read_only = {"type": "object", "required": ["a"], "properties": {"a": {"readOnly": True}}}
+    write_only = {"type": "object", "properties": {"a": TEXT | {"writeOnly": True}}}
+
+    assert "schema-undecided" in _breaks(read_only, {"type": "object", "required": ["a"]}, "request")
+    assert "response-property-type-changed" in _breaks(write_only, {"properties": {"a": NUMBER}}, "response")

@@ -95,10 +95,15 @@ def _required(prover: Prover, sender: Sender, reader: View) -> list[str]:
     return [
         name
         for name in names
-        if name not in sender.required
+        if not _is_always_sent(prover, sender, name)
         and not (name in named and is_hidden(prover, named[name]))
         and not (name in named and name not in sender.declared and _is_given_up(prover, named[name]))
     ]
+
+
+def _is_always_sent(prover: Prover, sender: Sender, name: str) -> bool:
+    """Whether every object has it in this direction: what is required and only answered is in no request."""
+    return name in sender.required and (sender.at(name) is None or _sent(prover, sender, name) is not None)
 
 
 def _is_given_up(prover: Prover, wanted: Node) -> bool:
@@ -134,8 +139,6 @@ def _sent(prover: Prover, sender: Sender, name: str) -> tuple[Node, ...] | None:
 def _properties(prover: Prover, sender: Sender, reader: View) -> list[Step]:
     found = []
     for name, wanted in reader.children("properties").items():
-        if is_hidden(prover, wanted):
-            continue
         sent = _sent(prover, sender, name)
         if sent is not None:
             found.append(Step(sent, wanted, is_below=True))

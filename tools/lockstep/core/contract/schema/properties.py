@@ -9,7 +9,7 @@ from lockstep.core.contract.contract import ContractKind, Node
 from lockstep.core.contract.schema.change import Change, Effect, Kept
 from lockstep.core.contract.schema.keywords import at
 from lockstep.core.contract.schema.promises import notice_changes, removal_notice
-from lockstep.core.contract.schema.sender import flat
+from lockstep.core.contract.schema.sender import Sender, flat
 from lockstep.core.contract.schema.structure import Two
 from lockstep.core.contract.schema.view import View, Views
 
@@ -58,6 +58,24 @@ def property_changes(two: Two, old: View, new: View, *, is_request: bool) -> Ite
             yield from _required_or_not(two, one, (at(old, "required"), at(new, "required")))
             yield from _hidden_or_not(two, one)
             yield from notice_changes(two, (one.name, one.old, one.new), is_request=is_request)
+
+
+def lost_changes(two: Two, old: View, new: View) -> Iterator[Change]:
+    """Properties of a request's choice that became one schema, which does not name them: they may be lost."""
+    if not _is_choice(old) or _is_choice(new):
+        return
+    mine, theirs = (_anywhere(views, view) for views, view in ((two.old, old), (two.new, new)))
+    for name in sorted(mine - theirs - old.children("properties").keys()) if theirs else ():
+        what, places = f"{{0}} does not have the property `{name}` any more", (old.node, at(new, "properties"))
+        yield Change("request-property-removed", Effect.UNKNOWN, *places, what, (name, None), kept=Kept.WHOLE)
+
+
+def _is_choice(view: View) -> bool:
+    return not {"anyOf", "oneOf"}.isdisjoint(view.data)
+
+
+def _anywhere(views: Views, view: View) -> frozenset[str]:
+    return Sender(views, flat(views, (view.node,)) or (), is_open=True).declared
 
 
 def _names(views: Views, view: View) -> set[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lockstep.core.contract.contract import Node
 from lockstep.core.contract.schema.change import Change
 from lockstep.core.contract.schema.keywords import extensible_changes, keyword_changes
-from lockstep.core.contract.schema.properties import property_changes
+from lockstep.core.contract.schema.properties import lost_changes, property_changes
 from lockstep.core.contract.schema.structure import Two, below, discriminator_changes, items_changes, structure_changes
 from lockstep.core.contract.schema.transitions import transition, unexplained
 from lockstep.core.contract.schema.view import Key, View, are_alike
@@ -76,7 +76,7 @@ class Walk:
             *property_changes(self.two, one, other, is_request=self.is_request),
             *discriminator_changes(one, other),
             *items_changes(one, other, is_request=self.is_request),
-            *(extensible_changes(one, other) if self.is_request else ()),
+            *((*extensible_changes(one, other), *lost_changes(self.two, one, other)) if self.is_request else ()),
         ]
         found = transition(self.two, one, other)
         if found is None:
