@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 PER_OPERATION = 4
-_EACH = 25  # one in so many schemas is changed
+_EACH = 26  # one in so many schemas is changed
+_BASE = 10
 
 
 def main() -> None:
@@ -70,7 +71,9 @@ def _path(number: int, schemas: int) -> tuple[str, dict[str, Any]]:
 
 
 def _schema(number: int, schemas: int) -> dict[str, Any]:
-    """An object of which some parts lead to other schemas, and from there back to it."""
+    """An object of which some parts lead to other schemas, and from there back to it; some are bases of others."""
+    if number % _BASE == 0:
+        return {"type": "object", "required": ["created"], "properties": _base()}
     properties: dict[str, Any] = {
         "id": {"type": "string", "format": "uuid", "description": "Names it."},
         "name": {"type": "string", "minLength": 1, "maxLength": 100 + number % 7},
@@ -82,14 +85,21 @@ def _schema(number: int, schemas: int) -> dict[str, Any]:
     if number % 3 == 0:
         properties["choice"] = {"oneOf": [_reference(number + 2, schemas), {"type": "null"}]}
     found: dict[str, Any] = {"type": "object", "required": ["id", "name"], "properties": properties}
-    return {"allOf": [_reference(number + 1, schemas), found]} if number % 5 == 1 else found
+    return {"allOf": [_reference(number - number % _BASE, schemas), found]} if number % 5 == 1 else found
+
+
+def _base() -> dict[str, Any]:
+    return {
+        "created": {"type": "string", "format": "date-time"},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
 
 
 def changed(old: dict[str, Any]) -> dict[str, Any]:
     """The document after a busy year: schemas gained and lost properties, bounds moved, operations came and went."""
     new = copy.deepcopy(old)
     for number, schema in enumerate(new["components"]["schemas"].values()):
-        if number % _EACH == 0 and "properties" in schema:
+        if number % _EACH == 3 and "name" in schema.get("properties", {}):
             schema["properties"]["gained"] = {"type": "string"}
             schema["properties"]["count"]["maximum"] = 100
             del schema["properties"]["name"]
