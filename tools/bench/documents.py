@@ -17,7 +17,7 @@ import yaml
 
 PER_OPERATION = 4
 _EACH = 26  # one in so many schemas is changed
-_BASE = 10
+_BASE, _GROUP = 10, 40  # schemas refer to those of their group
 
 
 def main() -> None:
@@ -37,23 +37,24 @@ def document(operations: int) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Many operations", "version": "1.0.0"},
-        "paths": dict(_path(number, schemas) for number in range(operations)),
+        "paths": dict(_path(number) for number in range(operations)),
         "components": {
-            "schemas": {f"S{number}": _schema(number, schemas) for number in range(schemas)},
+            "schemas": {f"S{number}": _schema(number) for number in range(schemas)},
             "parameters": {"limit": {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0}}},
         },
     }
 
 
-def _reference(number: int, schemas: int) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/S{number % schemas}"}
+def _reference(number: int, beside: int) -> dict[str, str]:
+    """A reference to a schema of the group that another is of."""
+    return {"$ref": f"#/components/schemas/S{beside - beside % _GROUP + number % _GROUP}"}
 
 
-def _content(number: int, schemas: int) -> dict[str, Any]:
-    return {"application/json": {"schema": _reference(number, schemas)}}
+def _content(number: int) -> dict[str, Any]:
+    return {"application/json": {"schema": _reference(number, number)}}
 
 
-def _path(number: int, schemas: int) -> tuple[str, dict[str, Any]]:
+def _path(number: int) -> tuple[str, dict[str, Any]]:
     first = number * PER_OPERATION
     parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 40}}
     operation: dict[str, Any] = {
@@ -61,16 +62,16 @@ def _path(number: int, schemas: int) -> tuple[str, dict[str, Any]]:
         "summary": f"What operation {number} does, in some words",
         "parameters": [parameter, {"$ref": "#/components/parameters/limit"}],
         "responses": {
-            "200": {"description": "It was done.", "content": _content(first, schemas)},
-            "404": {"description": "It is not there.", "content": _content(first + 1, schemas)},
+            "200": {"description": "It was done.", "content": _content(first)},
+            "404": {"description": "It is not there.", "content": _content(first + 1)},
         },
     }
     if number % 2:
-        operation["requestBody"] = {"required": True, "content": _content(first + 2, schemas)}
+        operation["requestBody"] = {"required": True, "content": _content(first + 2)}
     return f"/things{number}/{{id}}", {"post" if number % 2 else "get": operation}
 
 
-def _schema(number: int, schemas: int) -> dict[str, Any]:
+def _schema(number: int) -> dict[str, Any]:
     """An object of which some parts lead to other schemas, and from there back to it; some are bases of others."""
     if number % _BASE == 0:
         return {"type": "object", "required": ["created"], "properties": _base()}
@@ -79,13 +80,13 @@ def _schema(number: int, schemas: int) -> dict[str, Any]:
         "name": {"type": "string", "minLength": 1, "maxLength": 100 + number % 7},
         "count": {"type": "integer", "minimum": 0, "maximum": 1000},
         "kind": {"type": "string", "enum": ["small", "large", f"kind{number % 5}"]},
-        "next": _reference(number + 1, schemas),
-        "parts": {"type": "array", "items": _reference(number * 7 + 3, schemas), "maxItems": 50},
+        "next": _reference(number + 1, number),
+        "parts": {"type": "array", "items": _reference(number * 7 + 3, number), "maxItems": 50},
     }
     if number % 3 == 0:
-        properties["choice"] = {"oneOf": [_reference(number + 2, schemas), {"type": "null"}]}
+        properties["choice"] = {"oneOf": [_reference(number + 2, number), {"type": "null"}]}
     found: dict[str, Any] = {"type": "object", "required": ["id", "name"], "properties": properties}
-    return {"allOf": [_reference(number - number % _BASE, schemas), found]} if number % 5 == 1 else found
+    return {"allOf": [_reference(number - number % _BASE, number), found]} if number % 5 == 1 else found
 
 
 def _base() -> dict[str, Any]:

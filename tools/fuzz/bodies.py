@@ -120,7 +120,7 @@ def body_counterexample(pair: Pair, count: int) -> tuple[int, tuple[Any, ...]]:
     if any(is_ring(whole) for whole in wholes):
         return 0, ()
     sent = sent_for(*_body(sender), is_30=_is_30(sender), absent=absent)
-    return first_refused((wholes[0], sent), wholes[1], instances(Random(~pair.seed), wholes[0], wholes[1], count))
+    return first_refused((sent,), wholes[1], instances(Random(~pair.seed), wholes[0], wholes[1], count))
 
 
 def _is_30(one: dict[str, Any]) -> bool:

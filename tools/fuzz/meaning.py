@@ -21,7 +21,7 @@ _SENT = "-sent"
 
 
 def valid_for(body: Schema, components: dict[str, Schema], *, is_30: bool, absent: str) -> Schema:
-    """What is valid for a body.
+    """What is valid for a body that somebody reads; in doubt more: what is absent anywhere is asked for nowhere.
 
     Args:
         body: Its schema.
@@ -38,14 +38,15 @@ def valid_for(body: Schema, components: dict[str, Schema], *, is_30: bool, absen
 
 
 def sent_for(body: Schema, components: dict[str, Schema], *, is_30: bool, absent: str) -> Schema:
-    """What somebody sends who promises a body; the arguments are those of valid_for."""
-    names = _marked({"": body, **components}, absent)
+    """What somebody sends who promises a body; in doubt less: a property is absent only where the schema that asks for
+    it says so itself. The arguments are those of valid_for.
+    """
 
     def plain(here: Schema) -> Schema:
-        return _mapped(_read(here, is_30=is_30, absent=names), plain, plain, plain)
+        return _mapped(_read(here, is_30=is_30, absent=_absent(here, absent)), plain, plain, plain)
 
     def in_place(here: Schema) -> Schema:
-        found = _mapped(_read(here, is_30=is_30, absent=names), in_place, position, plain)
+        found = _mapped(_read(here, is_30=is_30, absent=_absent(here, absent)), in_place, position, plain)
         if isinstance(found, dict) and isinstance(found.get("$ref"), str):
             found["$ref"] += _SENT
         return found
@@ -90,14 +91,18 @@ def _marked(schemas: dict[str, Schema], absent: str) -> set[str]:
     while stack:
         here = stack.pop()
         if isinstance(here, dict):
-            properties = here.get("properties")
-            for name, one in properties.items() if isinstance(properties, dict) else ():
-                if isinstance(one, dict) and one.get(absent) is True:
-                    found.add(name)
+            found |= _absent(here, absent)
             stack += here.values()
         elif isinstance(here, list):
             stack += here
     return found
+
+
+def _absent(here: Schema, absent: str) -> set[str]:
+    """Names of properties that a schema itself says are absent."""
+    properties = here.get("properties") if isinstance(here, dict) else None
+    named = properties.items() if isinstance(properties, dict) else ()
+    return {name for name, one in named if isinstance(one, dict) and one.get(absent) is True}
 
 
 def _read(here: Schema, *, is_30: bool, absent: set[str]) -> Schema:
