@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import lockstep
 from fuzz.pairs import SCHEMAS, Pair, tried
 from fuzz.soak import WORLDS, report, soak
 from fuzz.words import Schema
+
+TOOLS = str(Path(lockstep.__path__[0]).parent)
 
 PAIRS = 1500
 
@@ -40,3 +48,35 @@ def test_what_was_once_falsely_called_compatible_is_not_any_more(sender: Schema,
 
     assert found.proof
     assert found.rules
+
+
+_TOLD = """
+from fuzz.pairs import SCHEMAS, findings
+from fuzz.bodies import BODIES
+from lockstep.core.errors import LockstepError
+for world in (SCHEMAS, BODIES):
+    for seed in range(100):
+        pair = world.make(seed)
+        try:
+            print(seed, findings(pair.sender, pair.reader))
+        except LockstepError as error:
+            print(seed, error)
+"""
+
+
+def test_the_same_is_said_in_the_same_order_whatever_the_hash_seed() -> None:
+    environment = {**os.environ, "PYTHONPATH": TOOLS}
+
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", _TOLD],
+            env={**environment, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+
+    assert len(said) == 1
+    assert len(said.pop().splitlines()) == 200

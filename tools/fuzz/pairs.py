@@ -18,6 +18,7 @@ from fuzz.instances import instances
 from fuzz.schemas import document
 from fuzz.words import Schema
 from lockstep.core.contract.contract import parse_contract
+from lockstep.core.contract.finding import ContractFinding
 from lockstep.core.contract.satisfies import satisfies
 from lockstep.core.errors import LockstepError
 
@@ -92,14 +93,22 @@ def pair_of(seed: int) -> Pair:
     return Pair(seed, second, first) if random.random() < 0.5 else Pair(seed, first, second)
 
 
-def judged(sender: Schema, reader: Schema) -> tuple[str, ...]:
-    """The rules that broke (ERR and WARN).
+def findings(sender: Schema, reader: Schema) -> tuple[ContractFinding, ...]:
+    """What the judge finds.
 
     Raises:
         LockstepError: one of the two is no contract.
     """
-    provider, needed = _contract("provider.json", sender), _contract("needed.json", reader)
-    return tuple(sorted({one.rule for one in satisfies(provider, needed) if one.level.is_breaking}))
+    return satisfies(_contract("provider.json", sender), _contract("needed.json", reader))
+
+
+def judged(sender: Schema, reader: Schema) -> tuple[str, ...]:
+    """The rules that broke (ERR and WARN).
+
+    Raises:
+        LockstepError: as findings.
+    """
+    return tuple(sorted({one.rule for one in findings(sender, reader) if one.level.is_breaking}))
 
 
 def _contract(name: str, whole: Schema) -> Any:
