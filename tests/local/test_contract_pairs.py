@@ -39,6 +39,11 @@ def test_what_is_called_compatible_is_read_by_the_other_side(world: str, first: 
 ONCE = [
     ({"anyOf": [{}]}, {"anyOf": [{"items": False}]}),
     ({"anyOf": [{}]}, {"oneOf": [{"properties": {"a": {"type": "string"}}}]}),
+    ({"oneOf": [{"type": "null"}]}, {"oneOf": [{"type": "null"}, {"type": "null"}]}),
+    (
+        {"oneOf": [{"$ref": "#/$defs/E"}], "$defs": {"E": {}}},
+        {"oneOf": [{"$ref": "#/$defs/E"}, {"$ref": "#/$defs/E"}], "$defs": {"E": {}}},
+    ),
 ]
 
 

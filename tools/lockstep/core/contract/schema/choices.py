@@ -40,7 +40,10 @@ def member_by_member(prover: Prover, sender: Sender, reader: View) -> list[Step]
     if len(said) != 1 or not said <= {"anyOf", "oneOf"} or reader.types is not None or reader.malformed:
         return None
     keyword = next(iter(said))
-    wanted = {_name(prover.reading, node): node for node in reader.children(keyword).values()}
+    members = reader.children(keyword)
+    wanted = {_name(prover.reading, node): node for node in members.values()}
+    if len(wanted) != len(members):
+        return None  # one that stands twice: under oneOf nothing is valid for it
     for view in sender.flats:
         sent = {_name(prover.sending, node): node for node in view.children(keyword).values()}
         if sent and sent.keys() <= wanted.keys() and len(sent) == len(view.data[keyword]):
