@@ -72,6 +72,7 @@ def test_init_puts_the_name_into_every_file(bundle):
     assert "name: my-bundle\n" in (bundle / "lockstep.yaml").read_text()
 
 
+@pytest.mark.timeout(600)  # its components are asked everything that their contracts say
 def test_started_bundle_passes_its_own_tests(bundle):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "components"],
